@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""dense: y[j] = sum over i of W[j, i] x[i], plus b[j]."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from hwcompress.errors import ShapeError
+from hwcompress.ir.fixed import Codes, FixedPoint, Reals, bits_for
+from hwcompress.ir.types import Range, TensorType
+from hwcompress.ops.exact import product_sum
+
+
+@dataclass(frozen=True, eq=False)
+class Dense:
+    """Float form: weight [m, n], bias [m]."""
+
+    weight: Reals
+    bias: Reals
+
+    def shape(self, channels: int) -> int:
+        """n channels in, m out."""
+        m, n = self.weight.shape
+        if channels != n or self.bias.shape != (m,):
+            raise ShapeError(f"dense wants x[{n}] and b[{m}]; got x[{channels}] and b{self.bias.shape}")
+        return m
+
+    def run_float(self, x: Reals) -> Reals:
+        """x [batch, n] to y [batch, m]."""
+        return x @ self.weight.T + self.bias
+
+
+@dataclass(frozen=True, eq=False)
+class DenseCodes:
+    """Integer form. The bias stands on the grid of the products, channel by channel."""
+
+    weight: Codes  # [m, n]
+    weight_type: FixedPoint
+    shifts: tuple[int, ...]  # one more exponent of each row [m]; () means zeros
+    bias: Codes  # [m], fraction bits x.frac + weight.frac + shifts
+
+    def infer(self, x: TensorType) -> TensorType:
+        """The accumulator: no bit of any sum over codes of x's type is lost."""
+        if x.shifts:
+            raise ShapeError("dense wants one exponent for its whole input; got one for each channel")
+        span = self.span(Range.of(x.element, x.channels))
+        width = bits_for(int(span.lo.min()), int(span.hi.max()))
+        frac = x.element.frac + self.weight_type.frac
+        return TensorType(len(self.weight), FixedPoint(width, frac), self.shifts)
+
+    def span(self, x: Range) -> Range:
+        """min and max of W x + b over every x in range, by the sign of each weight."""
+        up, down = np.maximum(self.weight, 0), np.minimum(self.weight, 0)
+        return Range(up @ x.lo + down @ x.hi + self.bias, up @ x.hi + down @ x.lo + self.bias)
+
+    def run_codes(self, x: Codes) -> Codes:
+        """x [batch, n] to accumulators [batch, m], exact."""
+        return product_sum(x, self.weight, self.bias)
