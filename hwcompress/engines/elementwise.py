@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Engines that work element by element: affine, requant, table."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from hwcompress.engines.base import Memory, Product, Store, ceil_div, pack
+from hwcompress.ir.fixed import Codes, FixedPoint, Format, Rounding
+
+
+@dataclass(frozen=True, eq=False)
+class AffineLanes:
+    """hwc_affine: `lanes` elements a step, one product each. `bias` holds the rounding constant too."""
+
+    name: str
+    layer: str
+    scale: Codes  # [n]
+    bias: Codes  # [n]
+    x_type: FixedPoint
+    weight_width: int  # bits
+    acc_width: int  # bits
+    lanes: int
+    product: Product
+    store: Store
+    family: int
+
+    latency = 3
+
+    @property
+    def words(self) -> int:
+        """Steps a frame."""
+        return ceil_div(len(self.scale), self.lanes)
+
+    @property
+    def lane_width(self) -> int:
+        """Bits of an element."""
+        return self.acc_width
+
+    def memories(self) -> tuple[Memory, ...]:
+        """Scales, then biases, a step a word."""
+        out: list[Memory] = []
+        for suffix, codes, width, store in (
+            ("_w", self.scale, self.weight_width, self.store),
+            ("_b", self.bias, self.acc_width, Store.LOGIC),
+        ):
+            full = np.zeros(self.words * self.lanes, dtype=np.int64)
+            full[: len(codes)] = codes
+            words = tuple(pack(r, width) for r in full.reshape(self.words, self.lanes))
+            out.append(Memory(self.name + suffix, self.lanes * width, words, store))
+        return tuple(out)
+
+
+@dataclass(frozen=True, eq=False)
+class RequantLanes:
+    """hwc_requant on `lanes` accumulators."""
+
+    name: str
+    layer: str
+    lanes: int
+    acc_width: int  # bits of the source
+    format: Format
+    shifts: Codes  # [n] fraction bits of the source less those of the result
+    lo: int
+    hi: int
+    half_here: bool  # the rounding constant is added here, not with a bias upstream
+    source_signed: bool = True
+
+    @property
+    def folds(self) -> int:
+        """Emissions a frame."""
+        return ceil_div(len(self.shifts), self.lanes)
+
+    @property
+    def left(self) -> int:
+        """Zeros appended before the right shifts."""
+        return max(0, -int(self.shifts.min()))
+
+    def fold_shifts(self) -> Codes:
+        """Right shifts [folds, lanes] after `left`; an absent lane repeats its neighbour of the first fold."""
+        right = self.shifts + self.left
+        full = np.resize(right, self.folds * self.lanes).reshape(self.folds, self.lanes)
+        tail = len(right) - (self.folds - 1) * self.lanes
+        full[-1, tail:] = full[0, tail:]
+        return full
+
+    @property
+    def variable(self) -> bool:
+        """Whether a lane sees more than one shift."""
+        return bool((self.fold_shifts() != self.fold_shifts()[0]).any())
+
+    @property
+    def latency(self) -> int:
+        """1, or 2 with a barrel shifter."""
+        return 2 if self.variable else 1
+
+    @property
+    def lane_width(self) -> int:
+        """Bits of an element."""
+        return self.format.type.width
+
+    @property
+    def half(self) -> bool:
+        """Whether hwc_requant adds half a step."""
+        return self.half_here and self.format.rounding is not Rounding.TRUNCATE
+
+    def memories(self) -> tuple[Memory, ...]:
+        """None."""
+        return ()
+
+
+@dataclass(frozen=True, eq=False)
+class TableLanes:
+    """hwc_table: one ROM a lane."""
+
+    name: str
+    layer: str
+    lanes: int
+    x_type: FixedPoint
+    y_type: FixedPoint
+    entries: Codes  # [2**x_type.width], entry k is for code min_code + k
+    store: Store
+
+    latency = 1
+
+    @property
+    def lane_width(self) -> int:
+        """Bits of an element."""
+        return self.y_type.width
+
+    def by_pattern(self) -> Codes:
+        """Entries in order of the unsigned bit pattern of the input."""
+        return np.roll(self.entries, self.x_type.min_code)
+
+    def memories(self) -> tuple[Memory, ...]:
+        """The table, shared by all lanes."""
+        width = self.y_type.width
+        return (Memory(f"{self.name}_t", width, tuple(int(v) & ((1 << width) - 1) for v in self.by_pattern()), self.store),)
