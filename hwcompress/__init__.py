@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Trained ONNX networks become compressed fixed-point FPGA designs, proven against a bit-exact simulator."""
