@@ -113,6 +113,9 @@ def _cores(
     kind = x_type
     if layer.product is not None:
         core, state.span = _product(layer, choice, x_type, state.span, half, family)
+        if isinstance(core, AffineLanes):
+            island = state.islands[-1]
+            core = replace(core, late=bool(island.cores) or isinstance(island.head, Direct))
         cores.append(core)
         width, signed, lanes = core.acc_width, True, core.lanes
     for k, node in enumerate(layer.after):
@@ -157,7 +160,7 @@ def _product(
     lanes = min(choice.pe, layer.inputs)
     core = AffineLanes(
         layer.name, layer.name, op.scale, bias, x_type, op.scale_type.width, acc, lanes, choice.product,
-        choice.weights, family,
+        choice.weights, family, late=False,
     )  # fmt: skip
     return core, exact
 

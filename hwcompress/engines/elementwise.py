@@ -24,8 +24,12 @@ class AffineLanes:
     product: Product
     store: Store
     family: int
+    late: bool  # no issue bit a clock ahead: the input waits a clock
 
-    latency = 3
+    @property
+    def latency(self) -> int:
+        """Clocks from valid input to accumulators."""
+        return 3 + int(self.late)
 
     @property
     def words(self) -> int:

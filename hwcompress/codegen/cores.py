@@ -1,0 +1,249 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Each core as instances of library modules."""
+
+from dataclasses import dataclass
+from functools import singledispatch
+
+from hwcompress.codegen.design import Design, literal, text
+from hwcompress.engines.base import Core, Product, Store
+from hwcompress.engines.csd import Term
+from hwcompress.engines.dense import DenseFolded, DenseUnrolled
+from hwcompress.engines.elementwise import AffineLanes, RequantLanes, TableLanes
+from hwcompress.ir.fixed import Overflow, Rounding
+
+ROM_STYLE = {Store.LOGIC: 0, Store.BLOCK: 1}
+
+
+@dataclass(frozen=True, slots=True)
+class Bus:
+    """A vector on wires with its valid bit; `issue`, where there is one, is a clock earlier."""
+
+    valid: str
+    data: str
+    lanes: int
+    width: int  # bits of an element
+    issue: str = ""
+
+    @property
+    def bits(self) -> int:
+        """Bits of the vector."""
+        return self.lanes * self.width
+
+    def low(self, bits: int) -> str:
+        """Its low bits."""
+        return self.data if bits == self.bits else f"{self.data}[{bits - 1}:0]"
+
+    def widened(self, bits: int) -> str:
+        """Zeros above, up to `bits`."""
+        return self.data if bits == self.bits else f"{{{bits - self.bits}'d0, {self.data}}}"
+
+
+@singledispatch
+def add_core(core: Core, d: Design, bus: Bus) -> Bus:
+    """Instantiate a core on `bus`; what it emits."""
+    raise TypeError(type(core))
+
+
+def _emitted(d: Design, core: Core) -> Bus:
+    valid = d.wire(f"{core.name}_valid")
+    data = d.wire(f"{core.name}_y", core.lanes * core.lane_width)
+    return Bus(valid, data, core.lanes, core.lane_width)
+
+
+@add_core.register
+def _(core: DenseFolded, d: Design, bus: Bus) -> Bus:
+    out = _emitted(d, core)
+    dsp = core.product is Product.DSP
+    params: dict[str, int | str] = {"FAMILY": "FAMILY"} if dsp else {}
+    params |= {
+        "PE": core.pe,
+        "SIMD": core.simd,
+        "X_W": core.x_type.width,
+        "X_SIGNED": int(core.x_type.signed),
+        "W_W": core.weight_width,
+        "ACC_W": core.acc_width,
+        "CF": core.column_steps,
+        "RF": core.row_steps,
+        "LEVELS": core.levels,
+        "WFILE": text(f"{core.name}_w"),
+        "BFILE": text(f"{core.name}_b"),
+        "WSTYLE": ROM_STYLE[core.store],
+    }
+    if dsp:
+        params |= {"SEGMENT": core.slots, "FABRIC_ACC": int(core.fabric_accumulator)}
+    d.add(
+        "hwc_dense_dsp" if dsp else "hwc_dense_lut",
+        core.name,
+        params,
+        {
+            "issue_i": bus.issue,
+            "x_i": bus.low(core.simd * core.x_type.width),
+            "valid_o": out.valid,
+            "acc_o": out.data,
+        },
+        [f"{core.layer}: {core.weight.shape[1]} -> {core.weight.shape[0]}, reuse {core.reuse}"],
+    )
+    return out
+
+
+@add_core.register
+def _(core: DenseUnrolled, d: Design, bus: Bus) -> Bus:
+    out = _emitted(d, core)
+    note = f"{core.layer}: {core.weight.shape[1]} -> {core.weight.shape[0]}, reuse 1"
+    d.add("hwc_valid", f"{core.name}_v", {"CYCLES": core.latency}, {"valid_i": bus.valid, "valid_o": out.valid}, [note])
+    if core.product is Product.DSP:
+        _rows_dsp(core, d, bus, out)
+    else:
+        _rows_lut(core, d, bus, out)
+    return out
+
+
+def _rows_dsp(core: DenseUnrolled, d: Design, bus: Bus, out: Bus) -> None:
+    n, w = core.weight.shape[1], core.weight_width
+    bits = n * core.x_type.width
+    taps = d.wire(f"{core.name}_taps", core.slots * bits)
+    d.add("hwc_taps", f"{core.name}_t", {"WIDTH": bits, "TAPS": core.slots}, {"d_i": bus.low(bits), "q_o": taps})
+    for j, row in enumerate(core.weight.tolist()):
+        entries = [(i << w) | (v & ((1 << w) - 1)) for i, v in enumerate(row) if v]
+        d.add(
+            "hwc_row_dsp",
+            f"{core.name}_r{j}",
+            {
+                "FAMILY": "FAMILY",
+                "N": n,
+                "X_W": core.x_type.width,
+                "X_SIGNED": int(core.x_type.signed),
+                "W_W": w,
+                "TERMS": len(entries),
+                "LIST": _joined(entries, 16 + w),
+                "SEGMENT": core.slots,
+                "LEVELS": core.levels,
+                "BIAS": literal(int(core.bias[j]), core.acc_width),
+                "ACC_W": core.acc_width,
+            },
+            {"taps_i": taps, "acc_o": _slice(out, j)},
+        )
+
+
+def _rows_lut(core: DenseUnrolled, d: Design, bus: Bus, out: Bus) -> None:
+    n = core.weight.shape[1]
+    for j, (terms, bias) in enumerate(zip(core.terms(), core.lut_bias(), strict=True)):
+        d.add(
+            "hwc_row_lut",
+            f"{core.name}_r{j}",
+            {
+                "N": n,
+                "X_W": core.x_type.width,
+                "X_SIGNED": int(core.x_type.signed),
+                "TERMS": len(terms),
+                "LIST": _joined([_entry(t) for t in terms], 24),
+                "LEVELS": core.levels,
+                "BIAS": literal(bias, core.acc_width),
+                "ACC_W": core.acc_width,
+            },
+            {"x_i": bus.low(n * core.x_type.width), "acc_o": _slice(out, j)},
+        )
+
+
+def _entry(term: Term) -> int:
+    return (int(term.negative) << 23) | (term.shift << 16) | term.index
+
+
+def _joined(entries: list[int], width: int) -> str:
+    word = 0
+    for k, entry in enumerate(entries):
+        word |= entry << (k * width)
+    return literal(word, max(1, len(entries)) * width)
+
+
+def _slice(bus: Bus, lane: int) -> str:
+    if bus.lanes == 1:
+        return bus.data
+    return f"{bus.data}[{(lane + 1) * bus.width - 1}:{lane * bus.width}]"
+
+
+@add_core.register
+def _(core: AffineLanes, d: Design, bus: Bus) -> Bus:
+    out = _emitted(d, core)
+    bits = core.lanes * core.x_type.width
+    issue, data = bus.issue, bus.low(bits)
+    if core.late:
+        issue, data = bus.valid, d.wire(f"{core.name}_x", bits)
+        d.add("hwc_delay", f"{core.name}_d", {"WIDTH": bits, "CYCLES": 1}, {"d_i": bus.low(bits), "q_o": data})
+    d.add(
+        "hwc_affine",
+        core.name,
+        {
+            "FAMILY": "FAMILY",
+            "DSP": int(core.product is Product.DSP),
+            "LANES": core.lanes,
+            "X_W": core.x_type.width,
+            "X_SIGNED": int(core.x_type.signed),
+            "W_W": core.weight_width,
+            "ACC_W": core.acc_width,
+            "WORDS": core.words,
+            "WFILE": text(f"{core.name}_w"),
+            "BFILE": text(f"{core.name}_b"),
+            "WSTYLE": ROM_STYLE[core.store],
+        },
+        {"issue_i": issue, "x_i": data, "valid_o": out.valid, "acc_o": out.data},
+        [f"{core.layer}: {len(core.scale)} elements, {core.lanes} at once"],
+    )
+    return out
+
+
+@add_core.register
+def _(core: RequantLanes, d: Design, bus: Bus) -> Bus:
+    out = _emitted(d, core)
+    shifts = core.fold_shifts() if core.variable else core.fold_shifts()[:1]
+    entries = [int(s) for s in shifts.reshape(-1)]
+    d.add(
+        "hwc_requant",
+        core.name,
+        {
+            "LANES": core.lanes,
+            "IN_W": core.acc_width,
+            "IN_SIGNED": int(core.source_signed),
+            "OUT_W": core.format.type.width,
+            "OUT_SIGNED": int(core.format.type.signed),
+            "FOLDS": len(shifts),
+            "VARIABLE": int(core.variable),
+            "LEFT": core.left,
+            "SHIFTS": _joined(entries, 6),
+            "HALF": int(core.half),
+            "EVEN": int(core.format.rounding is Rounding.HALF_EVEN),
+            "SATURATE": int(core.format.overflow is Overflow.SATURATE),
+            "LO": core.lo,
+            "HI": core.hi,
+        },
+        {
+            "valid_i": bus.valid,
+            "acc_i": bus.low(core.lanes * core.acc_width),
+            "valid_o": out.valid,
+            "y_o": out.data,
+        },
+    )
+    return out
+
+
+@add_core.register
+def _(core: TableLanes, d: Design, bus: Bus) -> Bus:
+    out = _emitted(d, core)
+    d.add(
+        "hwc_table",
+        core.name,
+        {
+            "LANES": core.lanes,
+            "IN_W": core.x_type.width,
+            "OUT_W": core.y_type.width,
+            "FILE": text(f"{core.name}_t"),
+            "STYLE": ROM_STYLE[core.store],
+        },
+        {
+            "valid_i": bus.valid,
+            "x_i": bus.low(core.lanes * core.x_type.width),
+            "valid_o": out.valid,
+            "y_o": out.data,
+        },
+    )
+    return out
