@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The frames a bench runs on: those stored with the build, and more of them from model.fixed.onnx when asked for."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hwcompress.errors import ToolFailed
+from hwcompress.ir.fixed import Codes
+from hwcompress.verify.bench import BenchSpec, PortSpec, read_spec, read_words, unpack, write_frames
+
+
+@dataclass(frozen=True, slots=True)
+class Frames:
+    """Two memory files and the frames in them."""
+
+    stored: int
+    stimulus: Path
+    expected: Path
+
+
+def stored_frames(build: Path, vectors: int) -> Frames:
+    """At least `vectors` frames: those of the build, then random ones with the codes that onnxruntime gives."""
+    bench = build.resolve() / "bench"
+    spec, stored = read_spec(bench)
+    if vectors <= stored:
+        return Frames(stored, bench / "stimulus.mem", bench / "expected.mem")
+    more = bench / f"more_{vectors}"
+    if not (more / "expected.mem").is_file():
+        x = unpack(read_words(bench / "stimulus.mem", stored * spec.input.beats), spec.input)
+        y = unpack(read_words(bench / "expected.mem", stored * spec.output.beats), spec.output)
+        extra = random_codes(spec.input, vectors - stored)
+        answer = run_onnx(build / "model.fixed.onnx", spec, extra)
+        more.mkdir(exist_ok=True)
+        write_frames(spec, np.concatenate([x, extra]), np.concatenate([y, answer]), more)
+    return Frames(vectors, more / "stimulus.mem", more / "expected.mem")
+
+
+def random_codes(port: PortSpec, count: int, seed: int = 0) -> Codes:
+    """Codes [count, elements]: anywhere in the type's range, one frame in eight at its two ends only."""
+    rng = np.random.default_rng(seed)
+    low = -(1 << (port.width - 1)) if port.signed else 0
+    high = low + (1 << port.width) - 1
+    codes = rng.integers(low, high, (count, port.elements), dtype=np.int64, endpoint=True)
+    ends = rng.choice(np.array([low, high], dtype=np.int64), (count, port.elements))
+    return np.where((np.arange(count) % 8 == 7)[:, None], ends, codes)
+
+
+def run_onnx(model: Path, spec: BenchSpec, x: Codes) -> Codes:
+    """Output codes [n, elements] of the fixed-point ONNX model, run by onnxruntime."""
+    if not model.is_file():
+        raise ToolFailed(f"{model}: the fixed-point model wanted for more vectors than are stored, not found")
+    import onnxruntime  # heavy, and seldom needed
+
+    options: Any = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    session: Any = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+    entry = session.get_inputs()[0]
+    dtype = np.float64 if "double" in entry.type else np.float32
+    shape = [size if isinstance(size, int) else 1 for size in entry.shape[1:]]
+    reals = (x * spec.input.scale()).astype(dtype).reshape(len(x), *shape)
+    batch = entry.shape[0] if isinstance(entry.shape[0], int) else 1024
+    parts = [reals[k : k + batch] for k in range(0, len(reals), batch)]
+    answers = [np.asarray(session.run(None, {entry.name: part})[0], dtype=np.float64) for part in parts]
+    y = np.concatenate(answers).reshape(len(x), spec.output.elements)
+    return np.rint(y / spec.output.scale()).astype(np.int64)
