@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Choice of the types: from data by measured output error, or by interval arithmetic without data."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+
+import numpy as np
+
+from hwcompress.compress.formats import minmax_frac, mse_frac, percentile_frac
+from hwcompress.compress.quantize import Quantized, Quantizer, Types
+from hwcompress.compress.stages import Stage, stages
+from hwcompress.ir.fixed import FixedPoint, Format, Reals
+from hwcompress.ir.graph import Graph, Op
+from hwcompress.ops.lookup import MAX_TABLE_BITS, Lookup
+
+METHODS = ("minmax", "percentile", "mse")
+OUTPUT_BITS = 16
+BLIND_RANGE = 8.0  # of an input without data and without a type
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asked for, resolved to layers."""
+
+    weight_bits: Mapping[str, int]  # by layer
+    activation_bits: Mapping[str, int]  # by layer; "input" too
+    weight_formats: Mapping[str, Format] = field(default_factory=dict)
+    value_formats: Mapping[str, Format] = field(default_factory=dict)  # by Stage.key; "input" too
+    method: str = "auto"
+    bias_correction: bool = True
+    per_channel: bool = True
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The result, and how it came about."""
+
+    quantized: Quantized
+    types: Types
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Site:
+    """A value that needs a type: the numbers seen there and what reads it."""
+
+    key: str
+    bits: int
+    signed: bool
+    values: Reals  # [samples, n] or the ends [2, n] of an interval
+    feeds: Lookup | None
+    fixed: Format | None
+
+
+def calibrate(graph: Graph[Op], x: Reals | None, request: Request) -> Choice:
+    """Types for every value. x: calibration data [samples, n], or None.
+
+    Raises:
+        BadInput: the types asked for do not fit the network.
+    """
+    quantizer = Quantizer(graph, x)
+    sites = survey(graph, x, request)
+    weights = {k: request.weight_formats.get(k, bits) for k, bits in request.weight_bits.items()}
+
+    def types(values: Mapping[str, Format]) -> Types:
+        return Types(values, weights, request.per_channel, request.bias_correction)
+
+    if x is None:
+        values = {s.key: initial(s, "minmax") for s in sites}
+        return Choice(quantizer.run(types(values)), types(values), ("ranges by interval arithmetic: no data",))
+    target = _target(quantizer, x)
+
+    def error(values: Mapping[str, Format]) -> float:
+        return float(np.mean((quantizer.run(types(values)).output - target) ** 2))
+
+    methods = METHODS if request.method == "auto" else (request.method,)
+    starts = {m: {s.key: initial(s, m) for s in sites} for m in methods}
+    errors = {m: error(v) for m, v in starts.items()}
+    best = min(methods, key=lambda m: errors[m])
+    values, notes = starts[best], [f"formats: {best} (output mean squared error {errors[best]:.3g})"]
+    if request.method == "auto":
+        values, final = descend(sites, values, errors[best], error)
+        notes.append(f"formats refined by measured output error to {final:.3g}")
+    return Choice(quantizer.run(types(values)), types(values), tuple(notes))
+
+
+def _target(quantizer: Quantizer, x: Reals) -> Reals:
+    value = x
+    for stage in quantizer.stages:
+        value = stage.run(value)
+    return value
+
+
+def survey(graph: Graph[Op], x: Reals | None, request: Request) -> list[Site]:
+    """The sites in order, the input first."""
+    parts = stages(graph)
+    entry = request.value_formats.get("input")
+    if x is not None:
+        value: Reals = x
+    elif entry is not None:
+        ends = np.array([[entry.type.min_code], [entry.type.max_code]]) * entry.type.step
+        value = np.repeat(ends, graph.channels, axis=1)
+    else:
+        value = np.repeat([[-BLIND_RANGE], [BLIND_RANGE * 0.99]], graph.channels, axis=1)
+    first = parts[0].function if parts else None
+    signed = bool((value < 0).any())
+    sites = [Site("input", _table_bits(request.activation_bits["input"], first), signed, value, first, entry)]
+    for stage, after in pairwise([*parts, None]):
+        assert stage is not None
+        value = stage.run(value) if x is not None else stage.interval(value)
+        sites.append(_site(stage, after, value, request))
+    return sites
+
+
+def _site(stage: Stage, after: Stage | None, value: Reals, request: Request) -> Site:
+    bits = request.activation_bits[stage.layer]
+    feeds = after.function if after else None
+    if after is None:
+        bits = min(OUTPUT_BITS, 2 * bits)
+    return Site(
+        stage.key, _table_bits(bits, feeds), stage.signed, value, feeds, request.value_formats.get(stage.key)
+    )
+
+
+def _table_bits(bits: int, feeds: Lookup | None) -> int:
+    return min(bits, MAX_TABLE_BITS) if feeds else bits
+
+
+def initial(site: Site, method: str) -> Format:
+    """The type that one method gives a site."""
+    if site.fixed is not None:
+        return site.fixed
+    if method == "minmax" and site.feeds is None:
+        frac = minmax_frac(site.values, site.bits, site.signed)
+    elif method == "percentile":
+        frac = percentile_frac(site.values, site.bits, site.signed)
+    else:
+        f = site.feeds.run_float if site.feeds else None
+        frac = mse_frac(site.values, site.bits, site.signed, f)
+    if site.key == "input" and _integers(site):
+        frac = 0
+    return Format(FixedPoint(site.bits, frac, site.signed))
+
+
+def _integers(site: Site) -> bool:
+    """Whether the input is whole numbers that its type holds as they are."""
+    kind = FixedPoint(site.bits, 0, site.signed)
+    whole = bool((site.values == np.floor(site.values)).all())
+    return whole and kind.min_code <= site.values.min() and site.values.max() <= kind.max_code
+
+
+def descend(
+    sites: list[Site],
+    values: Mapping[str, Format],
+    start: float,
+    error: Callable[[Mapping[str, Format]], float],
+) -> tuple[dict[str, Format], float]:
+    """Move one site's exponent by one bit while that lowers the output error, site after site."""
+    best, least = dict(values), start
+    for site in sites:
+        if site.fixed is not None or (site.key == "input" and _integers(site)):
+            continue
+        for step in (1, -1):
+            moved, err = _moved(site.key, step, best, least, error)
+            if err < least:
+                best, least = moved, err
+                break
+    return best, least
+
+
+def _moved(
+    key: str,
+    step: int,
+    values: dict[str, Format],
+    least: float,
+    error: Callable[[Mapping[str, Format]], float],
+) -> tuple[dict[str, Format], float]:
+    """As far as one direction helps."""
+    best = values
+    while True:
+        fmt = best[key]
+        trial = {**best, key: replace(fmt, type=replace(fmt.type, frac=fmt.type.frac + step))}
+        err = error(trial)
+        if err >= least:
+            return best, least
+        best, least = trial, err

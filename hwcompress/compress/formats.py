@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which fixed-point type a set of values should have: min-max, percentile, least squared error."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from hwcompress.ir.fixed import Codes, FixedPoint, Format, Reals, quantize
+
+FRAC_LIMIT = 40  # bits either way; values beyond are zero or infinite for any hardware
+MSE_REACH = 4  # bits finer than min-max that the squared error may choose
+PERCENTILE = 99.9  # of magnitudes, non-zero ones
+
+
+def fitting_frac(lo: float, hi: float, bits: int, signed: bool) -> int:
+    """Most fraction bits with which both ends still round into the type."""
+    top = FixedPoint(bits, 0, signed)
+    limit = max(abs(lo), abs(hi))
+    if limit == 0.0:
+        return bits - signed
+    frac = int(np.clip(bits - signed - np.ceil(np.log2(limit)) + 1, -FRAC_LIMIT, FRAC_LIMIT))
+    while np.floor(hi * 2.0**frac + 0.5) > top.max_code or np.floor(lo * 2.0**frac + 0.5) < top.min_code:
+        frac -= 1
+        if frac <= -FRAC_LIMIT:
+            break
+    return frac
+
+
+def minmax_frac(values: Reals, bits: int, signed: bool) -> int:
+    """No value saturates."""
+    return fitting_frac(float(values.min(initial=0.0)), float(values.max(initial=0.0)), bits, signed)
+
+
+def percentile_frac(values: Reals, bits: int, signed: bool) -> int:
+    """PERCENTILE of the non-zero magnitudes fit."""
+    magnitudes = np.abs(values[values != 0.0])
+    if magnitudes.size == 0:
+        return minmax_frac(values, bits, signed)
+    limit = float(np.percentile(magnitudes, PERCENTILE))
+    return fitting_frac(-limit if signed else 0.0, limit, bits, signed)
+
+
+def mse_frac(values: Reals, bits: int, signed: bool, f: Callable[[Reals], Reals] | None = None) -> int:
+    """Least squared error of the values, or of f of them, from min-max up to MSE_REACH bits finer."""
+    start = minmax_frac(values, bits, signed)
+    target = values if f is None else f(values)
+
+    def error(frac: int) -> float:
+        fmt = Format(FixedPoint(bits, frac, signed))
+        rounded = quantize(values, fmt) * fmt.type.step
+        return float(np.mean(((rounded if f is None else f(rounded)) - target) ** 2))
+
+    return min(range(start, start + MSE_REACH + 1), key=error)
+
+
+def row_fracs(weight: Reals, bits: int, per_channel: bool) -> Codes:
+    """Fraction bits of each row [m] by least squared error; at most 7 apart, one for all if not per channel."""
+    signed = bits > 1
+    if not per_channel:
+        return np.full(len(weight), mse_frac(weight, bits, signed), dtype=np.int64)
+    coarse = minmax_frac(weight, bits, signed)
+    rows = [mse_frac(row, bits, signed) if row.any() else coarse for row in weight]
+    return np.clip(np.array(rows, dtype=np.int64), coarse, coarse + 7)

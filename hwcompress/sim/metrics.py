@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How good a network's answers are, and how near two answers lie."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwcompress.ir.fixed import Reals
+
+Labels = NDArray[np.integer] | Reals
+
+
+def decisions(y: Reals) -> NDArray[np.int64]:
+    """Class of each sample: argmax, or y > 0.5 for a single output."""
+    flat = y.reshape(len(y), -1)
+    return flat.argmax(axis=1) if flat.shape[1] > 1 else (flat[:, 0] > 0.5).astype(np.int64)
+
+
+def agreement(a: Reals, b: Reals) -> float:
+    """Share of samples with the same decision, percent."""
+    return 100.0 * float(np.mean(decisions(a) == decisions(b)))
+
+
+def sqnr_db(reference: Reals, y: Reals) -> float | None:
+    """10 log10(sum ref^2 / sum (ref - y)^2); None where the two are equal or the reference is zero."""
+    noise = float(np.sum((reference - y) ** 2))
+    power = float(np.sum(reference**2))
+    return 10.0 * float(np.log10(power / noise)) if noise > 0 and power > 0 else None
+
+
+def score(metric: str, y: Reals, labels: Labels | None, x: Reals | None = None) -> float | None:
+    """The metric of answers y [n, ...]: top1 and binary in percent, mse, r2; None without labels.
+
+    mse without labels compares with x, the input (autoencoders).
+    """
+    if metric == "mse" and labels is None and x is not None and x.size == y.size:
+        return float(np.mean((y.reshape(len(y), -1) - x.reshape(len(x), -1)) ** 2))
+    if labels is None or metric == "agreement":
+        return None
+    if metric in ("top1", "binary"):
+        return 100.0 * float(np.mean(decisions(y) == labels.reshape(-1)))
+    target = labels.reshape(len(labels), -1).astype(np.float64)
+    error = float(np.sum((y.reshape(len(y), -1) - target) ** 2))
+    if metric == "mse":
+        return error / target.size
+    spread = float(np.sum((target - target.mean(axis=0)) ** 2))
+    return 1.0 - error / spread if spread > 0 else None
