@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
+from hwcompress.hw.cells import Resources as Resources
 from hwcompress.ir.fixed import Codes, FixedPoint
 
 
@@ -34,28 +35,6 @@ def ceil_div(a: int, b: int) -> int:
 def clog2(n: int) -> int:
     """ceil(log2 n): levels of a binary tree over n leaves, address bits of n words; 0 for 1."""
     return (n - 1).bit_length()
-
-
-@dataclass(frozen=True, slots=True)
-class Resources:
-    """Counts of the target's cells. DSP and BRAM are exact, LUT and FF modelled."""
-
-    dsp: int = 0
-    lut: int = 0
-    ff: int = 0
-    bram18: int = 0
-
-    def __add__(self, other: "Resources") -> "Resources":
-        return Resources(
-            self.dsp + other.dsp, self.lut + other.lut, self.ff + other.ff, self.bram18 + other.bram18
-        )
-
-    def __mul__(self, times: int) -> "Resources":
-        return Resources(self.dsp * times, self.lut * times, self.ff * times, self.bram18 * times)
-
-    def over(self, budget: "Resources") -> tuple[str, ...]:
-        """Names of the resources that exceed the budget."""
-        return tuple(k for k in ("dsp", "lut", "ff", "bram18") if getattr(self, k) > getattr(budget, k))
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +71,15 @@ class Memory:
     store: Store
 
 
+@dataclass(frozen=True, slots=True)
+class RomShape:
+    """Size of one ROM, without its contents."""
+
+    width: int  # bits
+    depth: int  # words
+    store: Store
+
+
 class Core(Protocol):
     """A fixed-latency pipeline. `layer` names the layer it belongs to in the report."""
 
@@ -105,6 +93,7 @@ class Core(Protocol):
     def lanes(self) -> int: ...  # elements of an emission
     @property
     def lane_width(self) -> int: ...  # bits of one element
+    def rom_shapes(self) -> tuple[RomShape, ...]: ...
     def memories(self) -> tuple[Memory, ...]: ...
 
 

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Targets: a multiplier geometry or a device, with its budget. The numbers and their sources are in parts/*.toml."""
+
+import difflib
+import re
+import tomllib
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from hwcompress.errors import BadInput, quote
+from hwcompress.hw.cells import Resources
+
+PARTS = Path(__file__).parent / "parts"
+DEFAULT = "dsp27x18"
+_PART = re.compile(r"(?P<device>xc[a-z0-9]+?)-?[a-z]{3,4}\d{3,4}-[-a-z0-9]{1,8}")  # a Vivado part: device, package, grade
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a design is planned for."""
+
+    name: str  # as the user wrote it: a geometry or a device
+    device: str  # the device, or the reference device of a geometry
+    part: str  # Vivado part string
+    multiplier: tuple[int, int]  # bits of the two signed operands
+    family: int  # DSP leaf: 1 DSP48E1, 2 DSP48E2
+    yosys_family: str  # synth_xilinx -family
+    budget: Resources
+    source: str  # document and table of the budget
+    checked: str  # what else the budget was compared with; empty: nothing
+
+    @property
+    def geometry(self) -> bool:
+        """The name is a multiplier geometry, not a device."""
+        return self.name != self.device
+
+
+def find(name: str) -> Target:
+    """The target of that name; case does not matter, and a full part name (xc7z020clg400-1) finds its device.
+
+    Raises:
+        BadInput: no such target, or one that this version cannot build for.
+    """
+    wanted = name.strip().lower()
+    known = _targets()
+    if wanted in known:
+        return known[wanted]
+    if wanted in later():
+        raise BadInput(
+            f"target {quote(name)}: not available in this version ({later()[wanted]}); "
+            f"available: {', '.join(known)}. Try: --target {DEFAULT}"
+        )
+    if match := _PART.fullmatch(wanted):
+        device = known.get(match["device"])
+        if device is not None:
+            return replace(device, part=name.strip())
+    close = difflib.get_close_matches(wanted[:40], known, n=3, cutoff=0.5)
+    hint = f"close names: {', '.join(close)}. " if close else ""
+    raise BadInput(
+        f"target {quote(name)}: unknown; a multiplier geometry (dsp27x18) or a device (xczu7ev) wanted. "
+        f"{hint}Try: hwcompress targets"
+    )
+
+
+def targets() -> tuple[Target, ...]:
+    """All targets: geometries first, then devices by family and size."""
+    return tuple(_targets().values())
+
+
+def later() -> dict[str, str]:
+    """Names known but not available in this version, with what they are."""
+    table: dict[str, str] = _read("geometries")["later"]
+    return table
+
+
+@cache
+def _read(stem: str) -> dict[str, Any]:
+    return tomllib.loads((PARTS / f"{stem}.toml").read_text(encoding="utf-8"))
+
+
+@cache
+def _targets() -> dict[str, Target]:
+    files = sorted(p.stem for p in PARTS.glob("*.toml") if p.stem != "geometries")
+    tables = sorted((_read(stem) for stem in files), key=lambda t: t["family"])
+    devices = {t.name: t for table in tables for t in _devices(table)}
+    geometries: dict[str, str] = _read("geometries")["available"]
+    return {name: replace(devices[device], name=name) for name, device in geometries.items()} | devices
+
+
+def _devices(table: dict[str, Any]) -> list[Target]:
+    """Devices of one file, the smallest first."""
+    common = ("family", "yosys_family", "multiplier", "source")
+    found = [_device(name, row, table) for name, row in table.items() if name not in common]
+    return sorted(found, key=lambda t: t.budget.lut)
+
+
+def _device(name: str, row: dict[str, Any], table: dict[str, Any]) -> Target:
+    a, b = table["multiplier"]
+    return Target(
+        name=name,
+        device=name,
+        part=row["part"],
+        multiplier=(a, b),
+        family=table["family"],
+        yosys_family=table["yosys_family"],
+        budget=Resources(dsp=row["dsp"], lut=row["lut"], ff=row["ff"], bram18=2 * row["bram36"]),
+        source=table["source"],
+        checked=row["checked"],
+    )
