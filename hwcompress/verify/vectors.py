@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The frames a bench runs on: those stored with the build, and more of them from model.fixed.onnx when asked for."""
 
+import importlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,11 +53,10 @@ def run_onnx(model: Path, spec: BenchSpec, x: Codes) -> Codes:
     """Output codes [n, elements] of the fixed-point ONNX model, run by onnxruntime."""
     if not model.is_file():
         raise ToolFailed(f"{model}: the fixed-point model wanted for more vectors than are stored, not found")
-    import onnxruntime  # heavy, and seldom needed
-
-    options: Any = onnxruntime.SessionOptions()
+    onnxruntime: Any = importlib.import_module("onnxruntime")  # heavy, and seldom needed
+    options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
-    session: Any = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
     entry = session.get_inputs()[0]
     dtype = np.float64 if "double" in entry.type else np.float32
     shape = [size if isinstance(size, int) else 1 for size in entry.shape[1:]]
