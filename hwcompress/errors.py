@@ -39,3 +39,11 @@ class CheckFailed(HwcError):
     """A verification found a difference (exit 1)."""
 
     exit_status = 1
+
+
+def quote(text: str, limit: int = 80) -> str:
+    """A name from a model or a file, made safe to print: escaped, shortened to `limit` characters."""
+    escaped = text.encode("unicode_escape", "backslashreplace").decode("ascii").replace("'", "\\'")
+    if len(escaped) > limit:
+        escaped = escaped[: limit - 3] + "..."
+    return f"'{escaped}'"

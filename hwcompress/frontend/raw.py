@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A typed view of an ONNX node: decoded attributes, checked where they are read. No protobuf here."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias, TypeVar, cast
+
+from numpy.typing import NDArray
+
+from hwcompress.errors import quote
+
+Array: TypeAlias = NDArray[Any]
+T = TypeVar("T")
+
+
+class Refusal(Exception):  # noqa: N818 (a reason, which becomes a line of the one error for the whole model)
+    """Why one node cannot be built. Never leaves the frontend."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opaque:
+    """A constant whose value cannot be computed here, and why."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class RawNode:
+    """One node. `op` carries the domain in front unless it is the default one."""
+
+    index: int  # position in the file's list of nodes, after sorting
+    op: str
+    name: str
+    inputs: tuple[str, ...]  # "" where an optional one is left out
+    outputs: tuple[str, ...]
+    attributes: Mapping[str, object]  # int, float, str, tuple of these, an array, or Opaque
+    opset: int  # version of its domain
+
+    @property
+    def label(self) -> str:
+        """Its name, or the name of what it makes: untrusted text."""
+        return self.name or next((o for o in self.outputs if o), "")
+
+    def __str__(self) -> str:
+        op = self.op if self.op.replace(".", "").isidentifier() and len(self.op) <= 80 else quote(self.op)
+        return f"{op} {quote(self.label)}"
+
+    def integer(self, key: str, default: int) -> int:
+        """An integer attribute."""
+        return _checked(self.attributes.get(key, default), int, f"attribute {key} must be an integer")
+
+    def number(self, key: str, default: float) -> float:
+        """A finite real attribute."""
+        value = _checked(self.attributes.get(key, default), float, f"attribute {key} must be a number")
+        if not math.isfinite(value):
+            raise Refusal(f"attribute {key} is {value}; it must be finite")
+        return value
+
+    def integers(self, key: str) -> tuple[int, ...] | None:
+        """A list of integers, None if absent."""
+        return None if key not in self.attributes else _all(self.attributes[key], int, key)
+
+    def numbers(self, key: str) -> tuple[float, ...]:
+        """A list of reals, empty if absent."""
+        return _all(self.attributes.get(key, ()), float, key)
+
+
+def _checked(value: object, kind: type[T], message: str) -> T:
+    if not isinstance(value, kind):
+        raise Refusal(message)
+    return value
+
+
+def _all(value: object, kind: type[T], key: str) -> tuple[T, ...]:
+    message = f"attribute {key} must be a list of {kind.__name__} values"
+    items = cast("tuple[object, ...]", _checked(value, tuple, message))
+    return tuple(_checked(v, kind, message) for v in items)

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where the hardware ends and the host begins; what stands in the way."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from hwcompress.errors import BadInput, quote
+from hwcompress.frontend.raw import RawNode
+from hwcompress.frontend.spelling import HARDWARE, HOST
+from hwcompress.frontend.survey import Survey
+
+
+@dataclass(frozen=True)
+class Split:
+    """The chain from the input, the value where it ends, and the nodes behind it."""
+
+    chain: tuple[RawNode, ...]
+    end: str  # the last value of the hardware
+    rest: tuple[RawNode, ...]  # live, dependent on the input, not in the chain
+    problems: Mapping[int, str]  # node index to reason
+    general: tuple[str, ...]  # problems that belong to no node
+
+
+def split(survey: Survey, source: str) -> Split:
+    """Follow the chain from `source` while each value has one reader that is a hardware operator.
+
+    Raises:
+        BadInput: an output of the model is made by nothing.
+    """
+    outputs = [p.name for p in survey.graph.outputs]
+    live = _live(survey, outputs)
+    readers: dict[str, list[RawNode]] = {}
+    for node in live:
+        for name in {n for n in node.inputs if n in survey.layouts}:
+            readers.setdefault(name, []).append(node)
+    chain, end = _follow(survey, source, readers, set(outputs))
+    taken = {node.index for node in chain}
+    rest = tuple(node for node in live if node.index not in taken)
+    problems = _blockers(survey, rest)
+    general = [f"output {quote(n)} does not depend on the model's input" for n in outputs if n not in survey.layouts]
+    if any(node.op not in HOST for node in rest):
+        general += _fork(end, readers.get(end, []), end in outputs)
+    if not (problems or general or any(survey.steps[node.index].ops for node in chain)):
+        what = str(rest[0]) if rest else "the output"
+        general.append(f"nothing can be built: no product, scaling or activation stands between the input and {what}")
+    return Split(chain, end, rest, problems, tuple(general))
+
+
+def _fork(end: str, readers: list[RawNode], is_output: bool) -> list[str]:
+    """Why the chain ends at a value that its reader could follow."""
+    if is_output:
+        return [f"output {quote(end)} is taken from the middle of the network; only its end may be an output"]
+    if len(readers) > 1:
+        names = ", ".join(str(node) for node in readers[:4])
+        return [f"value {quote(end)} is read by {len(readers)} nodes ({names}); the network must be a chain"]
+    used = [node for node in readers if len(node.outputs) > 1]
+    return [f"{node}: its second output is used" for node in used]
+
+
+def _live(survey: Survey, outputs: list[str]) -> list[RawNode]:
+    """Nodes that depend on the input and that an output needs, in order."""
+    wanted = set(outputs)
+    found: list[RawNode] = []
+    for node in reversed(survey.graph.nodes):
+        if wanted.isdisjoint(node.outputs):
+            continue
+        wanted.update(node.inputs)
+        if survey.depends(node):
+            found.append(node)
+    made = {name for node in survey.graph.nodes for name in node.outputs}
+    known = made | set(survey.graph.initializers) | {p.name for p in survey.graph.inputs}
+    for name in outputs:
+        if name not in known:
+            raise BadInput(f"output {quote(name)} is made by no operator; the file is damaged")
+    return found[::-1]
+
+
+def _follow(
+    survey: Survey, source: str, readers: Mapping[str, list[RawNode]], outputs: set[str]
+) -> tuple[tuple[RawNode, ...], str]:
+    value = source
+    chain: list[RawNode] = []
+    while value not in outputs and len(readers.get(value, ())) == 1:
+        node = readers[value][0]
+        if node.index not in survey.steps or any(name in readers or name in outputs for name in node.outputs[1:]):
+            break
+        chain.append(node)
+        value = node.outputs[0]
+    return tuple(chain), value
+
+
+def _blockers(survey: Survey, rest: tuple[RawNode, ...]) -> dict[int, str]:
+    """Why the nodes after the chain cannot all be computed on the host."""
+    alien = [node for node in rest if node.op not in HOST]
+    if not alien:
+        return {}
+    found: dict[int, str] = {}
+    needed = {name for node in alien for name in node.inputs}
+    for node in reversed(rest):
+        if not needed.isdisjoint(node.outputs):
+            needed.update(node.inputs)
+    for node in rest:
+        reason = _reason(survey, node, ahead=not needed.isdisjoint(node.outputs), last=alien[-1])
+        if reason:
+            found[node.index] = reason
+    return found
+
+
+def _reason(survey: Survey, node: RawNode, *, ahead: bool, last: RawNode) -> str:
+    """Why this node is in the way; `ahead`: something that the host cannot compute follows it."""
+    refusal = survey.refusals.get(node.index, "")
+    if node.op not in HOST:
+        return refusal
+    if not ahead or not refusal:
+        return ""
+    if node.op not in HARDWARE:
+        return f"is possible only at the end of the network, where the host computes it; {last} follows"
+    return refusal

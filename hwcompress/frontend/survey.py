@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every node of a file looked at once, in order: constant, hardware step, or the reason why not."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from hwcompress.errors import BadInput
+from hwcompress.frontend.folding import MAX_ELEMENTS, cut_shape, fold
+from hwcompress.frontend.layout import Layout
+from hwcompress.frontend.raw import Array, Opaque, RawNode, Refusal
+from hwcompress.frontend.rawgraph import RawGraph
+from hwcompress.frontend.spelling import HARDWARE, HOST, SAME_SHAPE
+from hwcompress.frontend.tensors import decode
+from hwcompress.frontend.use import JOINS, Step, Use
+
+BUDGET = 2 * MAX_ELEMENTS  # elements of all folded constants together
+NOT_SUPPORTED = "this operator is not supported"
+
+
+@dataclass
+class Survey:
+    """What is known of each value and each node (by index)."""
+
+    graph: RawGraph
+    layouts: dict[str, Layout | None]  # values that depend on the input; None: of unknown shape
+    constants: dict[str, Array | Opaque] = field(default_factory=dict)
+    steps: dict[int, Step] = field(default_factory=dict)
+    refusals: dict[int, str] = field(default_factory=dict)
+    shape_reads: dict[int, str] = field(default_factory=dict)  # Shape nodes of values that depend on the input
+
+    def operands(self, node: RawNode) -> tuple[Layout | Array | Opaque | None, ...]:
+        """What the node reads; a value of unknown shape is Opaque."""
+        return tuple(self._value(name) for name in node.inputs)
+
+    def _value(self, name: str) -> Layout | Array | Opaque | None:
+        if not name:
+            return None
+        if name in self.layouts:
+            return self.layouts[name] or Opaque("an unsupported operator made it")
+        if name not in self.constants:
+            self.constants[name] = self._initializer(name)
+        return self.constants[name]
+
+    def _initializer(self, name: str) -> Array | Opaque:
+        tensor = self.graph.initializers.get(name)
+        if tensor is None:
+            return Opaque("it is a sparse tensor")
+        try:
+            return decode(tensor)
+        except BadInput as error:
+            return Opaque(str(error))
+
+    def depends(self, node: RawNode) -> bool:
+        """Whether the node's result depends on the model's input."""
+        return node.index not in self.shape_reads and any(name in self.layouts for name in node.inputs)
+
+
+def survey(graph: RawGraph, start: Mapping[str, Layout]) -> Survey:
+    """Look at every node, with the layouts of the inputs given."""
+    result = Survey(graph, dict(start))
+    spent = 0
+    for node in graph.nodes:
+        if _reads_shape(result, node):
+            spent += _constant(result, node)
+        elif any(name in result.layouts for name in node.inputs):
+            _dynamic(result, node)
+        else:
+            spent += _constant(result, node, budget=BUDGET - spent)
+    return result
+
+
+def _reads_shape(result: Survey, node: RawNode) -> bool:
+    """A Shape of a value that depends on the input, but whose dimensions are known."""
+    known = node.op == "Shape" and len(node.inputs) == 1 and result.layouts.get(node.inputs[0])
+    if known:
+        result.shape_reads[node.index] = node.inputs[0]
+    return bool(known)
+
+
+def _constant(result: Survey, node: RawNode, budget: int = MAX_ELEMENTS) -> int:
+    """Fold a node; the number of new elements."""
+    value: Array | Opaque
+    use = Use(node, result.operands(node))
+    try:
+        layout = use.operands[0] if node.index in result.shape_reads else None
+        value = cut_shape(use, layout.dims) if isinstance(layout, Layout) else fold(use)
+    except Refusal as reason:
+        value = Opaque(str(reason))
+    new = value.size if not isinstance(value, Opaque) and value.base is None else 0
+    if new > budget:
+        value, new = Opaque(f"the constants of the model fold to more than {BUDGET} elements"), 0
+    for name in node.outputs[:1]:
+        result.constants[name] = value
+    for name in node.outputs[1:]:
+        result.constants[name] = Opaque("it is a second output")
+    return new
+
+
+def _dynamic(result: Survey, node: RawNode) -> None:
+    operands = result.operands(node)
+    for name in node.outputs:
+        result.layouts[name] = None
+    if any(name in result.layouts and result.layouts[name] is None for name in node.inputs):
+        if node.op not in HARDWARE and node.op not in HOST:
+            result.refusals[node.index] = NOT_SUPPORTED
+        elif node.op in HARDWARE and sum(name in result.layouts for name in node.inputs) > 1:
+            result.refusals[node.index] = JOINS
+        return
+    rule = HARDWARE.get(node.op)
+    try:
+        if rule is None:
+            raise Refusal(NOT_SUPPORTED)  # noqa: TRY301
+        step = rule(Use(node, operands))
+    except Refusal as reason:
+        result.refusals[node.index] = str(reason)
+        if node.op in SAME_SHAPE and isinstance(operands[0], Layout) and node.outputs:
+            result.layouts[node.outputs[0]] = operands[0]
+        return
+    result.steps[node.index] = step
+    if node.outputs:
+        result.layouts[node.outputs[0]] = step.layout

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Operators that only rename, reshape or change the element type: no hardware."""
+
+import math
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+
+from hwcompress.frontend.layout import Layout, show
+from hwcompress.frontend.raw import Refusal
+from hwcompress.frontend.tensors import type_name
+from hwcompress.frontend.use import Step, Use, integers, normal_axes
+
+
+def identity(use: Use) -> Step:
+    """The tensor itself."""
+    _, layout = use.any_dynamic()
+    return Step((), layout)
+
+
+def dropout(use: Use) -> Step:
+    """Nothing, in inference."""
+    if use.optional(2) is not None and bool(use.constant(2).any()):
+        raise Refusal("training_mode is on; export the model for inference")
+    return Step((), use.first())
+
+
+def cast(use: Use) -> Step:
+    """Between float types, and from the integers of the input to float."""
+    _, layout = use.any_dynamic()
+    kind = type_name(use.node.integer("to", 0))
+    if kind not in ("float16", "float32", "float64", "bfloat16"):
+        raise Refusal(f"to {kind} is possible only at the end of the network, where the host computes it")
+    return Step((), replace(layout, dtype=kind))
+
+
+def flatten(use: Use) -> Step:
+    """To two dimensions, split at `axis`."""
+    _, layout = use.any_dynamic()
+    axis, rank = use.node.integer("axis", 1), len(layout.dims)
+    if not -rank <= axis <= rank:
+        raise Refusal(f"axis {axis} does not fit {layout}")
+    split = axis + rank if axis < 0 else axis
+    return Step((), _fitting(layout, lambda x: (math.prod(x.dims[:split]), math.prod(x.dims[split:]))))
+
+
+def reshape(use: Use) -> Step:
+    """0 keeps a dimension (unless allowzero), -1 is what is left."""
+    position, layout = use.any_dynamic()
+    if position != 0:
+        raise Refusal("the target shape depends on the network's input")
+    wanted, keep_zero = integers(use.constant(1)), bool(use.node.integer("allowzero", 0))
+    return Step((), _fitting(layout, lambda x: _resolve(x, wanted, keep_zero)))
+
+
+def _fitting(layout: Layout, dims: Callable[[Layout], tuple[int, ...]]) -> Layout:
+    """The reshaped layout; a target that only fits a batch of 1 ([1, 784], [1, -1]) is one for each sample."""
+    try:
+        return layout.reshaped(dims(layout))
+    except Refusal:
+        with suppress(Refusal):
+            return layout.single().reshaped(dims(layout.single()))
+        raise
+
+
+def _resolve(layout: Layout, wanted: tuple[int, ...], keep_zero: bool) -> tuple[int, ...]:
+    if any(d == 0 and not keep_zero and axis >= len(layout.dims) for axis, d in enumerate(wanted)):
+        raise Refusal(f"target {show(wanted)} keeps a dimension that {layout} does not have")
+    dims = [layout.dims[axis] if d == 0 and not keep_zero else d for axis, d in enumerate(wanted)]
+    known = math.prod(d for d in dims if d != -1)
+    total = math.prod(layout.dims)
+    if dims.count(-1) > 1 or any(d < -1 for d in dims) or known == 0 or (-1 in dims and total % known):
+        raise Refusal(f"target {show(wanted)} does not fit {layout}")
+    return tuple(total // known if d == -1 else d for d in dims)
+
+
+def squeeze(use: Use) -> Step:
+    """Without the dimensions of 1 that `axes` names, or all of them."""
+    _, layout = use.any_dynamic()
+    axes = use.axes(1)
+    if axes is None:
+        drop = {axis for axis, d in enumerate(layout.dims) if d == 1}
+    else:
+        drop = set(normal_axes(axes, len(layout.dims)))
+    if any(layout.dims[axis] != 1 for axis in drop):
+        raise Refusal(f"axes {sorted(drop)} of {layout} are not all 1")
+    dims = tuple(d for axis, d in enumerate(layout.dims) if axis not in drop)
+    batch = layout.batch
+    if batch is not None:
+        batch = None if batch in drop else batch - sum(axis < batch for axis in drop)
+    return Step((), replace(layout, dims=dims, batch=batch))
+
+
+def unsqueeze(use: Use) -> Step:
+    """With dimensions of 1 at `axes` of the result."""
+    _, layout = use.any_dynamic()
+    axes = use.axes(1)
+    if axes is None:
+        raise Refusal("axes are missing")
+    rank = len(layout.dims) + len(axes)
+    new = set(normal_axes(axes, rank))
+    old = iter(enumerate(layout.dims))
+    dims: list[int] = []
+    batch: int | None = None
+    for axis in range(rank):
+        if axis in new:
+            dims.append(1)
+            continue
+        position, d = next(old)
+        batch = axis if position == layout.batch else batch
+        dims.append(d)
+    return Step((), replace(layout, dims=tuple(dims), batch=batch))
+
+
+def transpose(use: Use) -> Step:
+    """Where only the batch and dimensions of 1 move."""
+    _, layout = use.any_dynamic()
+    order = use.node.integers("perm")
+    return Step((), layout.transposed(order if order is not None else range(len(layout.dims))[::-1]))
