@@ -14,9 +14,7 @@ class Resources:
     bram18: int = 0
 
     def __add__(self, other: "Resources") -> "Resources":
-        return Resources(
-            self.dsp + other.dsp, self.lut + other.lut, self.ff + other.ff, self.bram18 + other.bram18
-        )
+        return Resources(self.dsp + other.dsp, self.lut + other.lut, self.ff + other.ff, self.bram18 + other.bram18)
 
     def __mul__(self, times: int) -> "Resources":
         return Resources(self.dsp * times, self.lut * times, self.ff * times, self.bram18 * times)

@@ -14,7 +14,7 @@ from hwcompress.hw.cells import Resources
 
 PARTS = Path(__file__).parent / "parts"
 DEFAULT = "dsp27x18"
-_PART = re.compile(r"(?P<device>xc[a-z0-9]+?)-?[a-z]{3,4}\d{3,4}-[-a-z0-9]{1,8}")  # a Vivado part: device, package, grade
+_PACKAGE = re.compile(r"-?[a-z]{3,4}\d{3,4}-[-a-z0-9]{1,8}")  # what follows the device in a Vivado part
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +52,9 @@ def find(name: str) -> Target:
             f"target {quote(name)}: not available in this version ({later()[wanted]}); "
             f"available: {', '.join(known)}. Try: --target {DEFAULT}"
         )
-    if match := _PART.fullmatch(wanted):
-        device = known.get(match["device"])
-        if device is not None:
-            return replace(device, part=name.strip())
+    for target in known.values():
+        if wanted.startswith(target.name) and _PACKAGE.fullmatch(wanted[len(target.name) :]):
+            return replace(target, part=name.strip())
     close = difflib.get_close_matches(wanted[:40], known, n=3, cutoff=0.5)
     hint = f"close names: {', '.join(close)}. " if close else ""
     raise BadInput(
