@@ -1,0 +1,139 @@
+"""hwc_dense_dsp and hwc_dense_lut: folded products, exact in every clock."""
+
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pytest
+from bench import Case, Port, check, codes, pack, words
+
+pytestmark = pytest.mark.hdl
+
+
+def shape_of(tile_depth: int) -> int:
+    for depth, width in ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2)):
+        if tile_depth <= depth:
+            return width
+    return 1
+
+
+def rom_files(name: str, values: list[int], width: int, block: bool) -> dict[str, str]:
+    """The files of a hwc_rom, as architecture.md says."""
+    if not block:
+        return {f"{name}.mem": words(values, width)}
+    tile = shape_of(len(values))
+    return {
+        f"{name}_{row}_{column}.mem": words(
+            [value >> (column * tile) for value in values[row * 16384 : (row + 1) * 16384]],
+            min(tile, width - column * tile),
+        )
+        for row in range(-(-len(values) // 16384))
+        for column in range(-(-width // tile))
+    }
+
+
+def slot_column(simd: int, segment: int, g: int, j: int) -> int | None:
+    """Column of slot j of cascade g; a short last cascade uses the last slots."""
+    s = min(segment, simd)
+    cascades = -(-simd // s)
+    skip = cascades * s - simd if g == cascades - 1 else 0
+    return g * s + j - skip if j >= skip else None
+
+
+def dsp_weights(name: str, w: np.ndarray, cf: int, rf: int, pe: int, simd: int, segment: int, w_w: int, block: bool) -> dict[str, str]:
+    s = min(segment, simd)
+    cascades = -(-simd // s)
+    files = {}
+    for j in range(s):
+        bank = []
+        for r, c in itertools.product(range(rf), range(cf)):
+            columns = [slot_column(simd, segment, g, j) for g in range(cascades)]
+            bank.append(pack([0 if i is None else w[r * pe + p, c * simd + i] for i in columns for p in range(pe)], w_w))
+        files |= rom_files(f"{name}_s{j}", bank, cascades * pe * w_w, block)
+    return files
+
+
+def lut_weights(name: str, w: np.ndarray, cf: int, rf: int, pe: int, simd: int, w_w: int, block: bool) -> dict[str, str]:
+    rom = [
+        pack(w[r * pe : (r + 1) * pe, c * simd : (c + 1) * simd].reshape(-1), w_w)
+        for r, c in itertools.product(range(rf), range(cf))
+    ]
+    return rom_files(name, rom, pe * simd * w_w, block)
+
+
+def dense_case(
+    rng: np.random.Generator, tag: str, kind: str, pe: int, simd: int, cf: int, rf: int, x_w: int, x_signed: bool, w_w: int,
+    segment: int = 1, family: int = 0, style: int = 0, extra: int = 0, frames: int = 4, idle: float = 0.4,
+) -> Case:
+    w = codes(rng, w_w, True, (rf * pe, cf * simd))
+    x = np.stack([codes(rng, x_w, x_signed, (cf * simd,)) for _ in range(frames)])
+    b = codes(rng, x_w + w_w, True, (rf * pe,))
+    acc = x @ w.T + b  # [frames, rf * pe]
+    acc_w = max(int(acc.max()), -int(acc.min()) - 1, 1).bit_length() + 1
+    s = min(segment, simd)
+    cascades = -(-simd // s)
+    levels = max(0, (simd if kind == "lut" else cascades) - 1).bit_length() + extra
+    params: dict[str, int | str] = {
+        "PE": pe, "SIMD": simd, "X_W": x_w, "X_SIGNED": int(x_signed), "W_W": w_w, "ACC_W": acc_w,
+        "CF": cf, "RF": rf, "LEVELS": levels, "WFILE": f"{tag}_w", "BFILE": f"{tag}_b", "WSTYLE": style,
+    }  # fmt: skip
+    files = {f"{tag}_b.mem": words([pack(b[r * pe : (r + 1) * pe], acc_w) for r in range(rf)], pe * acc_w)}
+    if kind == "dsp":
+        fabric = family in (1, 3) and s > 1 and cf > 1
+        latency = 3 + s - 1 + fabric + levels
+        params |= {"FAMILY": family, "SEGMENT": segment}
+        files |= dsp_weights(f"{tag}_w", w, cf, rf, pe, simd, segment, w_w, style == 1)
+    else:
+        latency = 2 + levels + 1
+        files |= lut_weights(f"{tag}_w", w, cf, rf, pe, simd, w_w, style == 1)
+
+    reset = 2
+    steps = [(f, r, c) for f in range(frames) for r in range(rf) for c in range(cf)]
+    clocks = []
+    now = reset
+    for _ in steps:
+        now += int(rng.geometric(1 - idle)) - 1 if idle else 0
+        clocks.append(now)
+        now += 1
+    total = now + latency + 3
+    issue, valid = [0] * total, [0] * total
+    xs: list[int | None] = [int(rng.integers(0, 1 << min(62, simd * x_w))) for _ in range(total)]
+    accs: list[int | None] = [None] * total
+    for (f, r, c), clock in zip(steps, clocks, strict=True):
+        issue[clock] = 1
+        xs[clock + 1] = pack(x[f, c * simd : (c + 1) * simd], x_w)
+        if c == cf - 1:
+            valid[clock + 1 + latency] = 1
+            accs[clock + 1 + latency] = pack(acc[f, r * pe : (r + 1) * pe], acc_w)
+    return Case(
+        f"hwc_dense_{kind}", params,
+        {"rst_ni": Port(1, [0] * reset + [1] * (total - reset)), "issue_i": Port(1, list(issue)), "x_i": Port(simd * x_w, xs)},
+        {"valid_o": Port(1, [None] + list(valid)[1:]), "acc_o": Port(pe * acc_w, accs)},
+        files,
+    )  # fmt: skip
+
+
+def test_dsp(tmp_path: Path, rng: np.random.Generator) -> None:
+    cases = []
+    grid = itertools.product((0, 3), (1, 2), (1, 2, 3, 5, 8), (1, 3), (1, 2), (1, 2, 4, 11))
+    for k, (family, pe, simd, cf, rf, segment) in enumerate(grid):
+        x_w, w_w = int(rng.integers(1, 10)), int(rng.integers(1, 10))
+        x_signed = bool(rng.integers(0, 2))
+        style, extra, idle = int(k % 5 == 0), int(k % 7 == 0), (0.0, 0.4, 0.8)[k % 3]
+        cases.append(dense_case(rng, f"t{k}", "dsp", pe, simd, cf, rf, x_w, x_signed, w_w, segment, family, style, extra, 3, idle))
+    # Real widths, and more than ten banks and tiles, for the numbers in the file names.
+    cases.append(dense_case(rng, "wide", "dsp", 2, 4, 3, 2, 18, True, 18, 4))
+    cases.append(dense_case(rng, "port", "dsp", 2, 3, 3, 2, 17, False, 24, 3))
+    cases.append(dense_case(rng, "banks", "dsp", 8, 12, 2, 2, 8, False, 8, 12, style=1))
+    cases.append(dense_case(rng, "tiles", "dsp", 24, 4, 2, 2, 8, True, 16, 1, style=1))
+    check(cases, tmp_path)
+
+
+def test_lut(tmp_path: Path, rng: np.random.Generator) -> None:
+    cases = []
+    grid = itertools.product((1, 2), (1, 2, 3, 5, 8), (1, 3), (1, 2), (False, True))
+    for k, (pe, simd, cf, rf, x_signed) in enumerate(grid):
+        x_w, w_w = int(rng.integers(1, 8)), int(rng.integers(1, 8))
+        style, extra, idle = int(k % 5 == 0), int(k % 7 == 0), (0.0, 0.4, 0.8)[k % 3]
+        cases.append(dense_case(rng, f"t{k}", "lut", pe, simd, cf, rf, x_w, x_signed, w_w, style=style, extra=extra, idle=idle))
+    check(cases, tmp_path)

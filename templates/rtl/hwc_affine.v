@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: Apache-2.0
+// hwc_affine: a scale and an offset for each channel.
+//
+//   acc_o lane k = w * x_i lane k + b,  w and b of channel (step modulo WORDS) * LANES + k
+//
+// FAMILY  see hwc_mac.  DSP: 1 one hwc_mac a lane, 0 hwc_mul_lut.  LANES.
+// X_W, W_W, ACC_W: bits; weights and accumulators are signed, inputs as X_SIGNED says.
+// WFILE, BFILE: hwc_rom of WORDS words of LANES*W_W and LANES*ACC_W bits, STYLE = WSTYLE.
+// x_i comes one clock after issue_i.  Latency 3, from x_i.
+
+`default_nettype none
+
+module hwc_affine #(
+    parameter integer FAMILY   = 0,
+    parameter integer DSP      = 1,
+    parameter integer LANES    = 1,
+    parameter integer X_W      = 8,    // bits
+    parameter integer X_SIGNED = 1,
+    parameter integer W_W      = 8,    // bits
+    parameter integer ACC_W    = 24,   // bits, at most 48
+    parameter integer WORDS    = 4,
+    parameter         WFILE    = "w",
+    parameter         BFILE    = "b",
+    parameter integer WSTYLE   = 0
+) (
+    input  wire                   clk_i,
+    input  wire                   rst_ni,
+    input  wire                   issue_i,
+    input  wire [  LANES*X_W-1:0] x_i,
+    output wire                   valid_o,
+    output wire [LANES*ACC_W-1:0] acc_o
+);
+
+  localparam integer XE = X_W + ((X_SIGNED != 0) ? 0 : 1);  // a signed input
+  localparam integer WEIGHT_FIRST = (W_W > XE) ? 1 : 0;  // the wider operand goes to port A
+  localparam integer A_W = (WEIGHT_FIRST != 0) ? W_W : XE;
+  localparam integer B_W = (WEIGHT_FIRST != 0) ? XE : W_W;
+  localparam integer P_W = X_W + W_W;
+  localparam integer STEP_W = (WORDS > 1) ? $clog2(WORDS) : 1;
+
+  generate
+    if (LANES < 1 || X_W < 1 || W_W < 1 || WORDS < 1 || DSP < 0 || DSP > 1) begin : g_bad
+      hwc_error_bad_shape error ();
+    end
+    if (ACC_W < 1 || ACC_W > 48) begin : g_bad_acc
+      hwc_error_bad_ACC_W error ();
+    end
+  endgenerate
+
+  wire [4:0] live;
+  wire [STEP_W-1:0] step, step_late;
+  wire [LANES*W_W-1:0] weights;
+  wire [LANES*ACC_W-1:0] biases;
+
+  wire unused_live = &{1'b0, live};
+
+  assign valid_o = live[4];
+
+  hwc_valid #(
+      .STAGES(4)
+  ) lives (
+      .clk_i  (clk_i),
+      .rst_ni (rst_ni),
+      .valid_i(issue_i),
+      .valid_o(live)
+  );
+
+  hwc_address #(
+      .DEPTH(WORDS)
+  ) addresses (
+      .clk_i (clk_i),
+      .rst_ni(rst_ni),
+      .step_i(issue_i),
+      .addr_o(step)
+  );
+
+  hwc_rom #(
+      .WIDTH(LANES * W_W),
+      .DEPTH(WORDS),
+      .FILE (WFILE),
+      .STYLE(WSTYLE)
+  ) weight (
+      .clk_i (clk_i),
+      .addr_i(step),
+      .data_o(weights)
+  );
+
+  // The offset is added one clock after (DSP: C) or two clocks after (logic) the operands.
+  hwc_delay #(
+      .WIDTH (STEP_W),
+      .CYCLES((DSP != 0) ? 1 : 2)
+  ) late (
+      .clk_i(clk_i),
+      .d_i  (step),
+      .q_o  (step_late)
+  );
+
+  hwc_rom #(
+      .WIDTH(LANES * ACC_W),
+      .DEPTH(WORDS),
+      .FILE (BFILE),
+      .STYLE(WSTYLE)
+  ) offset (
+      .clk_i (clk_i),
+      .addr_i(step_late),
+      .data_o(biases)
+  );
+
+  genvar k;
+  generate
+    for (k = 0; k < LANES; k = k + 1) begin : g_lane
+      wire [  X_W-1:0] x = x_i[k*X_W+:X_W];
+      wire [  W_W-1:0] w = weights[k*W_W+:W_W];
+      wire [ACC_W-1:0] b = biases[k*ACC_W+:ACC_W];
+
+      if (DSP != 0) begin : g_dsp
+        wire [ XE-1:0] x_signed;
+        wire [A_W-1:0] port_a;
+        wire [B_W-1:0] port_b;
+        wire [   47:0] c;
+        wire [   47:0] unused_pcout;
+
+        if (X_SIGNED != 0) begin : g_signed
+          assign x_signed = x;
+        end else begin : g_unsigned
+          assign x_signed = {1'b0, x};
+        end
+
+        if (WEIGHT_FIRST != 0) begin : g_weight_first
+          assign port_a = w;
+          assign port_b = x_signed;
+        end else begin : g_x_first
+          assign port_a = x_signed;
+          assign port_b = w;
+        end
+
+        if (ACC_W < 48) begin : g_extend
+          assign c = {{(48 - ACC_W) {b[ACC_W-1]}}, b};
+        end else begin : g_exact
+          assign c = b;
+        end
+
+        hwc_mac #(
+            .FAMILY(FAMILY),
+            .A_W   (A_W),
+            .B_W   (B_W),
+            .CAS   (0),
+            .ACC   (0),
+            .BIAS  (1),
+            .P_W   (ACC_W)
+        ) mac (
+            .clk_i  (clk_i),
+            .a_i    (port_a),
+            .b_i    (port_b),
+            .c_i    (c),
+            .first_i(1'b1),
+            .en_i   (1'b1),
+            .pcin_i (48'd0),
+            .p_o    (acc_o[k*ACC_W+:ACC_W]),
+            .pcout_o(unused_pcout)
+        );
+      end else begin : g_logic
+        wire [P_W-1:0] product;
+        reg  [ACC_W-1:0] acc_q;
+
+        hwc_mul_lut #(
+            .A_W     (X_W),
+            .A_SIGNED(X_SIGNED),
+            .B_W     (W_W),
+            .B_SIGNED(1)
+        ) mul (
+            .clk_i(clk_i),
+            .a_i  (x),
+            .b_i  (w),
+            .p_o  (product)
+        );
+
+        if (ACC_W > P_W) begin : g_wide
+          always @(posedge clk_i) acc_q <= {{(ACC_W - P_W) {product[P_W-1]}}, product} + b;
+        end else begin : g_low
+          wire unused_high = &{1'b0, product};
+          always @(posedge clk_i) acc_q <= product[ACC_W-1:0] + b;
+        end
+        assign acc_o[k*ACC_W+:ACC_W] = acc_q;
+      end
+    end
+  endgenerate
+
+endmodule
+
+`default_nettype wire

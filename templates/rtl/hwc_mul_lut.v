@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+// hwc_mul_lut: product in logic; no `*`, so that no tool puts it into a DSP block.
+//
+//   p_o = a_i * b_i
+//
+// A_W, B_W  bits, >= 1.  A_SIGNED, B_SIGNED: two's complement or not.  Latency 2.
+// Operands of 6 bits together: a truth table, one LUT6 a bit of p_o.  Wider: rows of conditional
+// additions, one for each bit of the shorter operand, cut in the middle by a register: about
+// A_W * B_W LUTs.
+
+`default_nettype none
+
+module hwc_mul_lut #(
+    parameter integer A_W      = 8,  // bits
+    parameter integer A_SIGNED = 1,
+    parameter integer B_W      = 8,  // bits
+    parameter integer B_SIGNED = 1
+) (
+    input  wire               clk_i,
+    input  wire [    A_W-1:0] a_i,
+    input  wire [    B_W-1:0] b_i,
+    output wire [A_W+B_W-1:0] p_o
+);
+
+  // The longer operand is added (n), the bits of the shorter one select the rows (m).
+  localparam integer SWAP = (A_W < B_W) ? 1 : 0;
+  localparam integer N_W = (SWAP != 0) ? B_W : A_W;
+  localparam integer M_W = (SWAP != 0) ? A_W : B_W;
+  localparam integer N_SIGNED = (SWAP != 0) ? B_SIGNED : A_SIGNED;
+  localparam integer M_SIGNED = (SWAP != 0) ? A_SIGNED : B_SIGNED;
+  localparam integer P_W = A_W + B_W;
+
+  wire [N_W-1:0] n;
+  wire [M_W-1:0] m;
+
+  reg  [P_W-1:0] p_q;
+  assign p_o = p_q;
+
+  genvar k;
+  generate
+    if (A_W < 1 || B_W < 1) begin : g_bad
+      hwc_error_bad_A_W_or_B_W error ();
+    end
+
+    if (SWAP != 0) begin : g_swap
+      assign n = b_i;
+      assign m = a_i;
+    end else begin : g_straight
+      assign n = a_i;
+      assign m = b_i;
+    end
+
+    if (P_W <= 6) begin : g_table
+      reg [P_W-1:0] nm_q;
+
+      function [P_W-1:0] product(input [N_W-1:0] x, input [M_W-1:0] y);
+        integer j;
+        begin
+          product = {P_W{1'b0}};
+          for (j = 0; j < M_W; j = j + 1) begin
+            if (y[j]) begin
+              if (M_SIGNED != 0 && j == M_W - 1) product = product - (extend(x) << j);
+              else product = product + (extend(x) << j);
+            end
+          end
+        end
+      endfunction
+
+      function [P_W-1:0] extend(input [N_W-1:0] x);
+        extend = {{M_W{(N_SIGNED != 0) && x[N_W-1]}}, x};
+      endfunction
+
+      // Bit r of column c: bit c of the product of the operands whose bits together read r.
+      function [(1<<P_W)-1:0] column(input integer c);
+        integer r;
+        reg [P_W-1:0] p;
+        begin
+          for (r = 0; r < (1 << P_W); r = r + 1) begin
+            p = product(r[P_W-1:M_W], r[M_W-1:0]);
+            column[r] = p[c];
+          end
+        end
+      endfunction
+
+      always @(posedge clk_i) nm_q <= {n, m};
+
+      for (k = 0; k < P_W; k = k + 1) begin : g_bit
+        localparam [(1<<P_W)-1:0] COLUMN = column(k);
+        always @(posedge clk_i) p_q[k] <= COLUMN[nm_q];
+      end
+    end else begin : g_rows
+      localparam integer S_W = N_W + 1;  // a sum of rows
+      localparam integer CUT = (M_W + 1) / 2;  // rows before the register
+      // Row k leaves a sum worth 2^k; its low bit is bit k of the product, the rest goes on.
+      wire [M_W*S_W-1:0] sums;
+      wire [S_W-1:0] half = sums[(CUT-1)*S_W+:S_W];
+      reg [S_W-1:0] half_q;
+      wire [N_W-1:0] n_late;
+      wire [M_W-1:0] m_late;
+      wire [P_W-1:0] product;
+
+      always @(posedge clk_i) begin
+        half_q <= half;
+        p_q    <= product;
+      end
+
+      if (CUT < M_W) begin : g_late
+        reg [N_W-1:0] n_q;
+        reg [M_W-1:CUT] m_q;
+        always @(posedge clk_i) begin
+          n_q <= n;
+          m_q <= m[M_W-1:CUT];
+        end
+        assign n_late = n_q;
+        assign m_late = {m_q, {CUT{1'b0}}};
+        assign product[P_W-1:M_W-1] = sums[(M_W-1)*S_W+:S_W];
+      end else begin : g_early
+        assign n_late = {N_W{1'b0}};
+        assign m_late = {M_W{1'b0}};
+        assign product[P_W-1:M_W-1] = half_q;
+      end
+      wire unused_late = &{1'b0, n_late, m_late};
+
+      for (k = 0; k < M_W; k = k + 1) begin : g_row
+        wire [N_W-1:0] number = (k < CUT) ? n : n_late;
+        wire choose = (k < CUT) ? m[k] : m_late[k];
+        wire [S_W-1:0] row = {(N_SIGNED != 0) & number[N_W-1], number} & {S_W{choose}};
+        wire [S_W-1:0] onto;
+        wire unused_onto = &{1'b0, onto};
+
+        if (k == 0) begin : g_none
+          assign onto = {S_W{1'b0}};
+        end else if (k == CUT) begin : g_cut
+          assign onto = {(N_SIGNED != 0) & half_q[S_W-1], half_q[S_W-1:1]};
+        end else begin : g_chain
+          assign onto = {(N_SIGNED != 0) & sums[k*S_W-1], sums[(k-1)*S_W+1+:N_W]};
+        end
+
+        if (k == 0 && !(M_SIGNED != 0 && M_W == 1)) begin : g_load
+          assign sums[0+:S_W] = row;
+        end else if (M_SIGNED != 0 && k == M_W - 1) begin : g_minus
+          assign sums[k*S_W+:S_W] = onto - row;
+        end else begin : g_plus
+          assign sums[k*S_W+:S_W] = onto + row;
+        end
+
+        if (k < CUT - 1) begin : g_low_late
+          reg low_q;
+          always @(posedge clk_i) low_q <= sums[k*S_W];
+          assign product[k] = low_q;
+        end else if (k == CUT - 1 && k < M_W - 1) begin : g_low_cut
+          assign product[k] = half_q[0];
+        end else if (k < M_W - 1) begin : g_low
+          assign product[k] = sums[k*S_W];
+        end
+      end
+    end
+  endgenerate
+
+endmodule
+
+`default_nettype wire

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// hwc_ram_tile: one memory with a write port and a registered read port; leaf of hwc_ram.
+//
+//   rdata_o <= ram[raddr_i] if re_i (the old word if it is written in the same clock)
+//
+// WIDTH  bits.  DEPTH: words.  STYLE: 0 registers, 1 LUTRAM, 2 block RAM.  Latency 1.
+
+`default_nettype none
+
+module hwc_ram_tile #(
+    parameter integer WIDTH = 8,                                // bits
+    parameter integer DEPTH = 16,                               // words
+    parameter integer STYLE = 1,
+    parameter integer A_W   = (DEPTH > 1) ? $clog2(DEPTH) : 1   // bits, derived
+) (
+    input  wire             clk_i,
+    input  wire             we_i,
+    input  wire [  A_W-1:0] waddr_i,
+    input  wire [WIDTH-1:0] wdata_i,
+    input  wire             re_i,
+    input  wire [  A_W-1:0] raddr_i,
+    output reg  [WIDTH-1:0] rdata_o
+);
+
+  generate
+    if (STYLE == 0) begin : g_registers
+      (* ram_style = "registers" *)
+      reg [WIDTH-1:0] ram[0:DEPTH-1];
+      always @(posedge clk_i) if (we_i) ram[waddr_i] <= wdata_i;
+      always @(posedge clk_i) if (re_i) rdata_o <= ram[raddr_i];
+    end else if (STYLE == 1) begin : g_lutram
+      (* ram_style = "distributed" *)
+      reg [WIDTH-1:0] ram[0:DEPTH-1];
+      always @(posedge clk_i) if (we_i) ram[waddr_i] <= wdata_i;
+      always @(posedge clk_i) if (re_i) rdata_o <= ram[raddr_i];
+    end else begin : g_block
+      (* ram_style = "block" *)
+      reg [WIDTH-1:0] ram[0:DEPTH-1];
+      always @(posedge clk_i) if (we_i) ram[waddr_i] <= wdata_i;
+      always @(posedge clk_i) if (re_i) rdata_o <= ram[raddr_i];
+    end
+  endgenerate
+
+endmodule
+
+`default_nettype wire

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+// hwc_row_lut: one output of a layer with reuse 1 as a tree of shifted inputs, no multiplier.
+//
+//   acc_o = BIAS + sum over t of (neg[t] ? ~x[index[t]] : x[index[t]]) * 2^shift[t]
+//
+// As -x = ~x + 1, BIAS holds the bias plus the 2^shift of every negative term.
+//
+// N: inputs.  X_W, ACC_W: bits.  TERMS >= 0.
+// LIST    entry t is {neg, shift[6:0], index[15:0]}, entry 0 low.  Neighbours are added first.
+// LEVELS  >= clog2(TERMS + (BIAS != 0)): BIAS is one more operand unless it is zero.
+// Every node of the tree is as wide as the range of its sum needs.  Latency LEVELS.
+
+`default_nettype none
+
+module hwc_row_lut #(
+    parameter integer N = 1,
+    parameter integer X_W = 8,  // bits
+    parameter integer X_SIGNED = 1,
+    parameter integer TERMS = 1,
+    parameter [((TERMS>0)?TERMS:1)*24-1:0] LIST = 0,
+    parameter integer LEVELS = 0,
+    parameter integer ACC_W = 16,  // bits, at most 62
+    parameter signed [ACC_W-1:0] BIAS = 0
+) (
+    input  wire             clk_i,
+    input  wire [N*X_W-1:0] x_i,
+    output wire [ACC_W-1:0] acc_o
+);
+
+  localparam integer LEAVES = TERMS + ((BIAS != 0) ? 1 : 0);
+  localparam integer SUMS = (LEAVES > 1) ? $clog2(LEAVES) : 0;  // levels that add
+
+  function integer count(input integer level);  // nodes of a level
+    count = (LEAVES + (1 << level) - 1) >> level;
+  endfunction
+
+  function integer start(input integer level);  // nodes of the levels before
+    integer k;
+    begin
+      start = 0;
+      for (k = 0; k < level; k = k + 1) start = start + count(k);
+    end
+  endfunction
+
+  localparam integer NODES = (LEAVES > 0) ? start(SUMS + 1) : 1;
+  localparam integer UNIT_BITS = (X_SIGNED != 0) ? X_W - 1 : X_W;
+
+  // Range of each node: from -neg * 2^UNIT_BITS to below pos * 2^UNIT_BITS.
+  // verilator lint_off UNUSEDSIGNAL
+  function [NODES*64-1:0] ranges(input integer unused);
+    integer k, from, to, left;
+    reg [23:0] entry;
+    reg [31:0] size;
+    reg [31:0] neg, pos;
+    reg signed [63:0] wide;
+    begin
+      ranges = {NODES * 64{1'b0}};
+      for (k = 0; k < TERMS; k = k + 1) begin
+        entry = LIST[k*24+:24];
+        size  = 32'd1 << entry[22:16];
+        neg   = (X_SIGNED != 0 || entry[23]) ? size : 32'd0;
+        pos   = (X_SIGNED != 0 || !entry[23]) ? size : 32'd0;
+        ranges[k*64+:64] = {neg, pos};
+      end
+      if (BIAS != 0) begin
+        wide = {{(64 - ACC_W) {BIAS[ACC_W-1]}}, BIAS};
+        neg  = 32'd0;
+        pos  = 32'd0;
+        if (BIAS < 0) begin
+          wide = ((-wide - 1) >>> UNIT_BITS) + 1;
+          neg  = wide[31:0];
+        end else begin
+          wide = (wide >>> UNIT_BITS) + 1;
+          pos  = wide[31:0];
+        end
+        ranges[(LEAVES-1)*64+:64] = {neg, pos};
+      end
+      from = 0;
+      to   = LEAVES;
+      left = LEAVES;
+      while (left > 1) begin
+        for (k = 0; k < left; k = k + 2) begin
+          neg = ranges[(from+k)*64+32+:32];
+          pos = ranges[(from+k)*64+:32];
+          if (k + 1 < left) begin
+            neg = neg + ranges[(from+k+1)*64+32+:32];
+            pos = pos + ranges[(from+k+1)*64+:32];
+          end
+          ranges[to*64+:64] = {neg, pos};
+          to = to + 1;
+        end
+        from = from + left;
+        left = (left + 1) / 2;
+      end
+    end
+  endfunction
+  // verilator lint_on UNUSEDSIGNAL
+
+  localparam [NODES*64-1:0] RANGES = ranges(0);
+
+  function integer width(input [31:0] neg, input [31:0] pos);  // bits of a node, at most ACC_W
+    begin
+      width = UNIT_BITS + ((neg > pos) ? $clog2(neg) : $clog2(pos)) + ((neg != 0) ? 1 : 0);
+      if (width > ACC_W) width = ACC_W;
+    end
+  endfunction
+
+  wire unused_x = &{1'b0, clk_i, x_i};
+
+  genvar i, level;
+  generate
+    if (N < 1 || X_W < 1 || TERMS < 0 || ACC_W < 1 || ACC_W > 62) begin : g_bad
+      hwc_error_bad_shape error ();
+    end
+    if (LEVELS < SUMS) begin : g_bad_levels
+      hwc_error_LEVELS_below_clog2_of_operands error ();
+    end
+
+    if (LEAVES == 0) begin : g_zero
+      assign acc_o = {ACC_W{1'b0}};
+    end else begin : g_sum
+      wire [NODES*ACC_W-1:0] nodes;  // low width() bits of each are used
+
+      for (i = 0; i < LEAVES; i = i + 1) begin : g_leaf
+        if (i < TERMS) begin : g_term
+          localparam [23:0] ENTRY = LIST[i*24+:24];
+          localparam integer INDEX = {16'd0, ENTRY[15:0]};
+          localparam [6:0] SHIFT = ENTRY[22:16];
+          wire [X_W-1:0] x = x_i[INDEX*X_W+:X_W] ^ {X_W{ENTRY[23]}};
+          wire sign = (X_SIGNED != 0) ? x[X_W-1] : ENTRY[23];
+          wire [ACC_W+X_W-1:0] shifted = {{ACC_W{sign}}, x} << SHIFT;
+          wire unused_high = &{1'b0, shifted[ACC_W+:X_W]};
+          assign nodes[i*ACC_W+:ACC_W] = shifted[ACC_W-1:0];
+        end else begin : g_bias
+          assign nodes[i*ACC_W+:ACC_W] = BIAS;
+        end
+      end
+
+      for (level = 1; level <= SUMS; level = level + 1) begin : g_level
+        for (i = 0; i < count(level); i = i + 1) begin : g_node
+          localparam integer A = start(level - 1) + 2 * i;
+          localparam integer TO = start(level) + i;
+          localparam [31:0] A_NEG = RANGES[A*64+32+:32];
+          localparam integer A_W = width(A_NEG, RANGES[A*64+:32]);
+          localparam [31:0] TO_NEG = RANGES[TO*64+32+:32];
+          localparam integer TO_W = width(TO_NEG, RANGES[TO*64+:32]);
+          wire [A_W-1:0] a = nodes[A*ACC_W+:A_W];
+          wire a_sign = (A_NEG != 0) && a[A_W-1];
+          reg [TO_W-1:0] sum_q;
+
+          if (2 * i + 1 < count(level - 1)) begin : g_add
+            localparam integer B = A + 1;
+            localparam [31:0] B_NEG = RANGES[B*64+32+:32];
+            localparam integer B_W = width(B_NEG, RANGES[B*64+:32]);
+            wire [B_W-1:0] b = nodes[B*ACC_W+:B_W];
+            wire b_sign = (B_NEG != 0) && b[B_W-1];
+            wire [TO_W-1:0] a_wide = {{(TO_W - A_W) {a_sign}}, a};
+            wire [TO_W-1:0] b_wide = {{(TO_W - B_W) {b_sign}}, b};
+            always @(posedge clk_i) sum_q <= a_wide + b_wide;
+          end else begin : g_pass
+            wire unused_sign = a_sign;
+            always @(posedge clk_i) sum_q <= a;
+          end
+          if (TO_W < ACC_W) begin : g_extend
+            wire sign = (TO_NEG != 0) && sum_q[TO_W-1];
+            assign nodes[TO*ACC_W+:ACC_W] = {{(ACC_W - TO_W) {sign}}, sum_q};
+          end else begin : g_exact
+            assign nodes[TO*ACC_W+:ACC_W] = sum_q;
+          end
+        end
+      end
+
+      localparam integer ROOT = NODES - 1;
+      localparam [31:0] ROOT_NEG = RANGES[ROOT*64+32+:32];
+      localparam integer ROOT_W = width(ROOT_NEG, RANGES[ROOT*64+:32]);
+      wire [ROOT_W-1:0] root;
+
+      hwc_delay #(
+          .WIDTH (ROOT_W),
+          .CYCLES(LEVELS - SUMS)
+      ) excess (
+          .clk_i(clk_i),
+          .d_i  (nodes[ROOT*ACC_W+:ROOT_W]),
+          .q_o  (root)
+      );
+
+      if (ROOT_W < ACC_W) begin : g_wide
+        wire sign = (ROOT_NEG != 0) && root[ROOT_W-1];
+        assign acc_o = {{(ACC_W - ROOT_W) {sign}}, root};
+      end else begin : g_exact
+        assign acc_o = root;
+      end
+      wire unused_nodes = &{1'b0, nodes};
+    end
+  endgenerate
+
+endmodule
+
+`default_nettype wire
