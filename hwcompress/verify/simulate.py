@@ -2,7 +2,6 @@
 """Run the bench of a build directory on a Verilog simulator and say what differs."""
 
 import json
-import os
 import shutil
 import sys
 import tempfile
@@ -117,9 +116,7 @@ def _child(job: dict[str, Any], here: Path, what: str, extra: dict[str, str] | N
     with tempfile.NamedTemporaryFile("w", suffix=".json", dir=here, delete=False) as file:
         json.dump(job, file)
     env = tools.environment() | (extra or {})
-    command = [sys.executable, "-m", "hwcompress.verify.cocotb_run", file.name]
-    root = str(Path(__file__).resolve().parents[2])
-    env["PYTHONPATH"] = os.pathsep.join(filter(None, (root, env.get("PYTHONPATH"))))
+    command = [sys.executable, "-P", str(Path(__file__).with_name("cocotb_run.py")), file.name]
     tools.call(command, here / f"{job['action']}.log", what, SECONDS, here, env)
     Path(file.name).unlink()
 

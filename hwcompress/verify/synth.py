@@ -77,6 +77,7 @@ class Synthesis:
 
 def count(cells: Mapping[str, int]) -> Counts:
     """Resources that a list of cells stands for."""
+    cells = {name: number for name, number in cells.items() if name != "$scopeinfo"}
     lut = sum(number * SITES.get(name, 0) for name, number in cells.items())
     ff = sum(number for name, number in cells.items() if name.startswith(FLIP_FLOPS))
     bram = sum(number * BRAM18.get(name[:6], 0) for name, number in cells.items())

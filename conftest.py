@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tests that need a tool which is not there: skipped on a laptop and listed at the end, failed where CI is set."""
+
+import os
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hwcompress.errors import ToolFailed
+from hwcompress.verify import tools
+
+ROOT = Path(__file__).resolve().parent
+SHARED = ROOT.parent / "shared"
+MISSING = "did not run: "
+
+
+def _shared() -> None:
+    if not (SHARED / "models").is_dir():
+        raise ToolFailed("the folder of models and data beside the repository is not there")
+
+
+def _csim() -> None:
+    tools.cxx()
+    tools.ap_types()
+
+
+def _yosys() -> None:
+    tools.package("pyosys", "synth")
+
+
+NEEDS: dict[str, Callable[[], object]] = {
+    "csim": _csim,
+    "icarus": tools.icarus,
+    "shared": _shared,
+    "synth": _yosys,
+    "verilator": tools.verilator,
+}
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for name, find in NEEDS.items():
+        if item.get_closest_marker(name) is not None:
+            _demand(name, find)
+
+
+def _demand(name: str, find: Callable[[], object]) -> None:
+    try:
+        find()
+    except ToolFailed as error:
+        if os.environ.get("CI"):
+            pytest.fail(f"CI must have {name}: {error}", pytrace=False)
+        pytest.skip(f"{MISSING}{name}: {error}")
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    reasons = [report.longrepr[2] for report in terminalreporter.stats.get("skipped", []) if report.longrepr]
+    absent = Counter(str(reason).split(MISSING, 1)[1] for reason in reasons if MISSING in str(reason))
+    if absent:
+        terminalreporter.section("tests that did not run")
+        for reason, number in absent.items():
+            terminalreporter.line(f"{number} for want of {reason}")
+
+
+@pytest.fixture
+def shared() -> Path:
+    """The folder of models and data; mark the test `shared` too."""
+    return SHARED
