@@ -115,7 +115,7 @@ class Config(BaseModel):
         None, description="one of top1, binary, mse, r2, agreement"
     )
     mean: Reals = Field(0.0, description="a number, or one for each channel")
-    std: Reals = Field(1.0, description="a number other than zero, or one for each channel")
+    std: Reals = Field(1.0, description="a number above 0, or one for each channel")
     input_type: Type | None = Field(None, description="a fixed-point type, u8f0 or s16f8")
     weight_bits: Bits | Literal["auto"] = Field(8, description=_BITS)
     activation_bits: Bits | Literal["auto"] = Field(8, description=_BITS)
@@ -157,7 +157,7 @@ class Config(BaseModel):
         for name in ("mean", "std"):
             values: float | tuple[float, ...] = getattr(self, name)
             flat = values if isinstance(values, tuple) else (values,)
-            if not flat or not all(math.isfinite(v) for v in flat) or (name == "std" and 0 in flat):
+            if not flat or not all(math.isfinite(v) for v in flat) or (name == "std" and min(flat) <= 0):
                 raise ValueError(f"{name}: {self.describe(name)} wanted, {values} found")
         if (self.prune == "threshold") != (self.quality is not None):
             raise ValueError("prune = threshold and quality belong together: give both or neither")
