@@ -14,7 +14,6 @@ from hwcompress.verify import tools
 
 ROOT = Path(__file__).resolve().parent
 SHARED = ROOT.parent / "shared"
-MISSING = "did not run: "
 
 
 def _shared() -> None:
@@ -52,16 +51,16 @@ def _demand(name: str, find: Callable[[], object]) -> None:
     except ToolFailed as error:
         if os.environ.get("CI"):
             pytest.fail(f"CI must have {name}: {error}", pytrace=False)
-        pytest.skip(f"{MISSING}{name}: {error}")
+        pytest.skip(f"{name}: {error}")
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    reasons = [report.longrepr[2] for report in terminalreporter.stats.get("skipped", []) if report.longrepr]
-    absent = Counter(str(reason).split(MISSING, 1)[1] for reason in reasons if MISSING in str(reason))
-    if absent:
+    skipped = [report.longrepr for report in terminalreporter.stats.get("skipped", [])]
+    reasons = Counter(str(place[2]).removeprefix("Skipped: ") for place in skipped if isinstance(place, tuple))
+    if reasons:
         terminalreporter.section("tests that did not run")
-        for reason, number in absent.items():
-            terminalreporter.line(f"{number} for want of {reason}")
+        for reason, number in reasons.items():
+            terminalreporter.line(f"{number}: {reason}")
 
 
 @pytest.fixture

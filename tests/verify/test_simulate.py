@@ -2,6 +2,7 @@
 """The bench passes a right design and fails each wrong one."""
 
 import shutil
+from typing import Any
 
 import numpy as np
 import onnx
@@ -101,7 +102,8 @@ def test_verilog_that_does_not_compile_names_the_log(tmp_path):
 
 def test_wrong_arguments_are_refused(tmp_path):
     build = make_build(tmp_path / "b")
-    for simulator, vectors in (("modelsim", 20), ("icarus", 0)):
+    wrong: Any = (("modelsim", 20), ("icarus", 0))
+    for simulator, vectors in wrong:
         with pytest.raises(BadInput, match=f"verilator or icarus and at least 1 vector wanted, {simulator}, {vectors}"):
             simulate(build, simulator, vectors)
 
@@ -134,7 +136,7 @@ def _interval(monkeypatch, tmp_path):
     job = tmp_path / "run.json"
     job.write_text(json.dumps({"spec": asdict(VALID)}))
     monkeypatch.setenv("HWC_BENCH_RUN", str(job))
-    spec = importlib.util.spec_from_file_location("network_bench", folder("hdl_tests") / "network_bench.py")
+    spec: Any = importlib.util.spec_from_file_location("network_bench", folder("hdl_tests") / "network_bench.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module.interval
