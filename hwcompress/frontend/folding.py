@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from hwcompress.frontend.layout import show
-from hwcompress.frontend.raw import Array, Refusal
+from hwcompress.frontend.raw import Array, Refusal, is_array, is_list
 from hwcompress.frontend.tensors import type_name
 from hwcompress.frontend.use import Use, integers, normal_axes
 
@@ -46,19 +46,18 @@ def _constant(use: Use) -> Array:
 
 
 def _attribute(value: object) -> Array:
-    if isinstance(value, np.ndarray):
+    if is_array(value):
         return value
-    items = value if isinstance(value, tuple) else (value,)
-    kind = np.int64 if all(isinstance(v, int) for v in items) else np.float32
-    if not all(isinstance(v, int | float) for v in items):
+    items = [v for v in (value if is_list(value) else (value,)) if isinstance(v, int | float)]
+    if not items and value != ():
         raise Refusal("holds text")
-    array = np.array(items, dtype=kind)
-    return array if isinstance(value, tuple) else array.reshape(())
+    array: Array = np.array(items, dtype=np.int64 if all(isinstance(v, int) for v in items) else np.float32)
+    return array if is_list(value) else array.reshape(())
 
 
 def _constant_of_shape(use: Use) -> Array:
     value = use.node.attributes.get("value", np.zeros(1, np.float32))
-    if not isinstance(value, np.ndarray) or value.size != 1:
+    if not is_array(value) or value.size != 1:
         raise Refusal("attribute value must hold one number")
     return np.broadcast_to(value.reshape(()), bounded(integers(use.constant(0))))
 

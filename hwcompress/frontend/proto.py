@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An ONNX file as a protobuf message: read within limits, completed, put in order. Nothing outside its folder is read."""
+"""An ONNX file as a protobuf message: read within limits, completed, put in order."""
 
 import hashlib
 import heapq

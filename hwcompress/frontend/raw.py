@@ -4,14 +4,25 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias, TypeVar, cast
+from typing import Any, TypeAlias, TypeGuard, TypeVar
 
+import numpy as np
 from numpy.typing import NDArray
 
 from hwcompress.errors import quote
 
 Array: TypeAlias = NDArray[Any]
 T = TypeVar("T")
+
+
+def is_array(value: object) -> TypeGuard[Array]:
+    """A decoded tensor, of any element type."""
+    return isinstance(value, np.ndarray)
+
+
+def is_list(value: object) -> TypeGuard[tuple[object, ...]]:
+    """A decoded list attribute."""
+    return isinstance(value, tuple)
 
 
 class Refusal(Exception):  # noqa: N818 (a reason, which becomes a line of the one error for the whole model)
@@ -74,5 +85,6 @@ def _checked(value: object, kind: type[T], message: str) -> T:
 
 def _all(value: object, kind: type[T], key: str) -> tuple[T, ...]:
     message = f"attribute {key} must be a list of {kind.__name__} values"
-    items = cast("tuple[object, ...]", _checked(value, tuple, message))
-    return tuple(_checked(v, kind, message) for v in items)
+    if not is_list(value):
+        raise Refusal(message)
+    return tuple(_checked(v, kind, message) for v in value)

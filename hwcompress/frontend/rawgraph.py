@@ -2,7 +2,7 @@
 """The graph of an ONNX file in typed form: from here on nothing but plain Python and arrays."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from onnx import AttributeProto, ModelProto, NodeProto, TensorProto, ValueInfoProto
 
@@ -10,7 +10,9 @@ from hwcompress.errors import BadInput, UnsupportedModel, quote
 from hwcompress.frontend.layout import MAX_SAMPLE, UNKNOWN_BATCH, Layout
 from hwcompress.frontend.model import ModelInput, Port
 from hwcompress.frontend.raw import Opaque, RawNode
-from hwcompress.frontend.tensors import decode, type_name
+from hwcompress.frontend.tensors import check_size, decode, type_name
+
+UNSHAPED = ("?",)
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,8 @@ def raw_graph(model: ModelProto) -> RawGraph:
     opsets = {_domain(o.domain): int(o.version) for o in model.opset_import}
     initializers = {t.name: t for t in graph.initializer}
     nodes = tuple(_node(i, node, opsets) for i, node in enumerate(graph.node))
+    for tensor in graph.initializer:
+        check_size(tensor)
     if not graph.output:
         raise BadInput("the model declares no output; export it again")
     return RawGraph(
@@ -85,10 +89,10 @@ def _port(value: ValueInfoProto) -> Port:
         return Port(value.name, (), "not a tensor")
     tensor = value.type.tensor_type
     if not tensor.HasField("shape"):
-        return Port(value.name, ("?",), type_name(tensor.elem_type))
+        return Port(value.name, UNSHAPED, type_name(tensor.elem_type))
     dims = [
-        int(d.dim_value) if d.HasField("dim_value") else (d.dim_param or "N" if i == 0 else d.dim_param or "?")
-        for i, d in enumerate(tensor.shape.dim)
+        int(d.dim_value) if d.HasField("dim_value") else d.dim_param or ("?" if axis else "N")
+        for axis, d in enumerate(tensor.shape.dim)
     ]
     return Port(value.name, tuple(dims), type_name(tensor.elem_type))
 
@@ -109,21 +113,27 @@ def model_input(graph: RawGraph) -> tuple[ModelInput, Layout]:
     where = f"input {quote(port.name)}"
     if port.dtype not in NUMERIC:
         raise UnsupportedModel(f"{where} holds {port.dtype}; a tensor of float or integer values is supported")
-    batched = len(port.shape) != 1 or isinstance(port.shape[0], str)
-    fixed = port.shape[1:] if batched else port.shape
-    for axis, d in enumerate(fixed, int(batched)):
-        if isinstance(d, str):
-            raise UnsupportedModel(
-                f"{where}: dimension {axis} is {quote(d)}; all but the batch must be fixed when exporting"
-            )
-    if not port.shape or port.shape == ("?",):
+    if port.shape in ((), UNSHAPED):
         raise UnsupportedModel(f"{where} has no shape; export the model with one, such as [N, 16]")
+    batched = len(port.shape) > 1 or any(isinstance(d, str) for d in port.shape)
     return ModelInput(port.name, port.shape, port.dtype, batched), _layout(where, port, batched)
 
 
+def unbatched(found: ModelInput) -> tuple[ModelInput, Layout] | None:
+    """Another reading of a shape such as [28, 28]: one sample without a batch; None if it is not possible."""
+    dims = tuple(d for d in found.onnx_shape if isinstance(d, int))
+    if not found.batched or len(dims) < len(found.onnx_shape) or dims[0] == 1:
+        return None
+    return replace(found, batched=False), Layout(dims, None, found.dtype)
+
+
 def _layout(where: str, port: Port, batched: bool) -> Layout:
+    for axis, d in enumerate(port.shape):
+        if isinstance(d, str) and axis > 0:
+            hint = "all but the batch must be fixed when exporting"
+            raise UnsupportedModel(f"{where}: dimension {axis} is {quote(d)}; {hint}")
     dims = tuple(UNKNOWN_BATCH if isinstance(d, str) else d for d in port.shape)
-    if any(d <= 0 for d in dims):
+    if not dims or any(d <= 0 for d in dims):
         raise UnsupportedModel(f"{where} has shape {list(dims)[:8]}; every dimension must be at least 1")
     layout = Layout(dims, 0 if batched else None, port.dtype)
     if layout.channels > MAX_SAMPLE:

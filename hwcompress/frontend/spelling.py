@@ -37,20 +37,97 @@ HARDWARE: Mapping[str, Callable[[Use], Step]] = {
 
 # Possible after the last hardware operator: normalisation of scores, labels, and small arithmetic between them.
 HOST = frozenset(
-    """
-    Abs Add And ArgMax ArgMin Cast CastLike Clip Concat Div Dropout Equal Exp Expand Flatten Floor Gather GatherElements
-    Greater GreaterOrEqual HardSigmoid Hardmax Identity LeakyRelu Less LessOrEqual Log LogSoftmax Max Min Mul Neg Not Or
-    Pow ReduceL2 ReduceMax ReduceMean ReduceMin ReduceSum Relu Reshape Round Shape Sigmoid Sign Slice Softmax Sqrt
-    Squeeze Sub Sum Tanh TopK Transpose Unsqueeze Where
-    ai.onnx.ml.ArrayFeatureExtractor ai.onnx.ml.Binarizer ai.onnx.ml.LabelEncoder ai.onnx.ml.Normalizer
-    ai.onnx.ml.Scaler ai.onnx.ml.ZipMap
-    """.split()
+    [
+        "Abs",
+        "Add",
+        "And",
+        "ArgMax",
+        "ArgMin",
+        "Cast",
+        "CastLike",
+        "Clip",
+        "Concat",
+        "Div",
+        "Dropout",
+        "Equal",
+        "Exp",
+        "Expand",
+        "Flatten",
+        "Floor",
+        "Gather",
+        "GatherElements",
+        "Greater",
+        "GreaterOrEqual",
+        "HardSigmoid",
+        "Hardmax",
+        "Identity",
+        "LeakyRelu",
+        "Less",
+        "LessOrEqual",
+        "Log",
+        "LogSoftmax",
+        "Max",
+        "Min",
+        "Mul",
+        "Neg",
+        "Not",
+        "Or",
+        "Pow",
+        "ReduceL2",
+        "ReduceMax",
+        "ReduceMean",
+        "ReduceMin",
+        "ReduceSum",
+        "Relu",
+        "Reshape",
+        "Round",
+        "Shape",
+        "Sigmoid",
+        "Sign",
+        "Slice",
+        "Softmax",
+        "Sqrt",
+        "Squeeze",
+        "Sub",
+        "Sum",
+        "Tanh",
+        "TopK",
+        "Transpose",
+        "Unsqueeze",
+        "Where",
+        "ai.onnx.ml.ArrayFeatureExtractor",
+        "ai.onnx.ml.Binarizer",
+        "ai.onnx.ml.LabelEncoder",
+        "ai.onnx.ml.Normalizer",
+        "ai.onnx.ml.Scaler",
+        "ai.onnx.ml.ZipMap",
+    ]
 )
 
 # Not built, but the shape of the result is that of operand 0: the search for further problems goes on behind them.
 SAME_SHAPE = frozenset(
-    """
-    Abs Celu Elu Erf Exp Gelu HardSwish Hardmax LayerNormalization Log LogSoftmax LpNormalization Mish Round Selu Sign
-    Softmax Softplus Softsign Sqrt Swish ThresholdedRelu
-    """.split()
+    [
+        "Abs",
+        "Celu",
+        "Elu",
+        "Erf",
+        "Exp",
+        "Gelu",
+        "HardSwish",
+        "Hardmax",
+        "LayerNormalization",
+        "Log",
+        "LogSoftmax",
+        "LpNormalization",
+        "Mish",
+        "Round",
+        "Selu",
+        "Sign",
+        "Softmax",
+        "Softplus",
+        "Softsign",
+        "Sqrt",
+        "Swish",
+        "ThresholdedRelu",
+    ]
 )

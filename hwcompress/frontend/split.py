@@ -21,8 +21,10 @@ class Split:
     general: tuple[str, ...]  # problems that belong to no node
 
 
-def split(survey: Survey, source: str) -> Split:
+def split(survey: Survey, source: str | None) -> Split:
     """Follow the chain from `source` while each value has one reader that is a hardware operator.
+
+    Without a source (the inputs are not usable) only the reasons are found.
 
     Raises:
         BadInput: an output of the model is made by nothing.
@@ -33,14 +35,14 @@ def split(survey: Survey, source: str) -> Split:
     for node in live:
         for name in {n for n in node.inputs if n in survey.layouts}:
             readers.setdefault(name, []).append(node)
-    chain, end = _follow(survey, source, readers, set(outputs))
+    chain, end = ((), "") if source is None else _follow(survey, source, readers, set(outputs))
     taken = {node.index for node in chain}
     rest = tuple(node for node in live if node.index not in taken)
     problems = _blockers(survey, rest)
     general = [f"output {quote(n)} does not depend on the model's input" for n in outputs if n not in survey.layouts]
-    if any(node.op not in HOST for node in rest):
+    if source is not None and any(node.op not in HOST for node in rest):
         general += _fork(end, readers.get(end, []), end in outputs)
-    if not (problems or general or any(survey.steps[node.index].ops for node in chain)):
+    if source is not None and not (problems or general or any(survey.steps[node.index].ops for node in chain)):
         what = str(rest[0]) if rest else "the output"
         general.append(f"nothing can be built: no product, scaling or activation stands between the input and {what}")
     return Split(chain, end, rest, problems, tuple(general))

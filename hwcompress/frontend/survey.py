@@ -55,8 +55,8 @@ class Survey:
         return node.index not in self.shape_reads and any(name in self.layouts for name in node.inputs)
 
 
-def survey(graph: RawGraph, start: Mapping[str, Layout]) -> Survey:
-    """Look at every node, with the layouts of the inputs given."""
+def survey(graph: RawGraph, start: Mapping[str, Layout | None]) -> Survey:
+    """Look at every node, with the layouts of the inputs given (None: of unknown shape)."""
     result = Survey(graph, dict(start))
     spent = 0
     for node in graph.nodes:
@@ -98,18 +98,15 @@ def _constant(result: Survey, node: RawNode, budget: int = MAX_ELEMENTS) -> int:
 
 def _dynamic(result: Survey, node: RawNode) -> None:
     operands = result.operands(node)
-    for name in node.outputs:
-        result.layouts[name] = None
-    if any(name in result.layouts and result.layouts[name] is None for name in node.inputs):
-        if node.op not in HARDWARE and node.op not in HOST:
-            result.refusals[node.index] = NOT_SUPPORTED
-        elif node.op in HARDWARE and sum(name in result.layouts for name in node.inputs) > 1:
-            result.refusals[node.index] = JOINS
+    inputs = [name for name in node.inputs if name in result.layouts]
+    result.layouts.update(dict.fromkeys(node.outputs))
+    if any(result.layouts[name] is None for name in inputs):
+        _behind_unknown(result, node, len(inputs))
         return
     rule = HARDWARE.get(node.op)
     try:
         if rule is None:
-            raise Refusal(NOT_SUPPORTED)  # noqa: TRY301
+            raise Refusal(NOT_SUPPORTED)
         step = rule(Use(node, operands))
     except Refusal as reason:
         result.refusals[node.index] = str(reason)
@@ -119,3 +116,11 @@ def _dynamic(result: Survey, node: RawNode) -> None:
     result.steps[node.index] = step
     if node.outputs:
         result.layouts[node.outputs[0]] = step.layout
+
+
+def _behind_unknown(result: Survey, node: RawNode, inputs: int) -> None:
+    """What can be said of a node without knowing the shapes it works on."""
+    if node.op not in HARDWARE and node.op not in HOST:
+        result.refusals[node.index] = NOT_SUPPORTED
+    elif node.op in HARDWARE and inputs > 1:
+        result.refusals[node.index] = JOINS

@@ -10,26 +10,16 @@ from onnx import TensorProto, helper, numpy_helper
 from hwcompress.errors import BadInput, quote
 from hwcompress.frontend.raw import Array
 
-_BITS = {
-    TensorProto.FLOAT4E2M1: 4,
-    TensorProto.INT4: 4,
-    TensorProto.UINT4: 4,
-    **({TensorProto.INT2: 2, TensorProto.UINT2: 2} if hasattr(TensorProto, "INT2") else {}),
-}
+# Bits of the elements that share bytes, by type; older onnx packages do not know all of them.
+_PACKED = {"FLOAT4E2M1": 4, "INT4": 4, "UINT4": 4, "INT2": 2, "UINT2": 2}
+_BITS = {int(code): _PACKED[name] for name, code in TensorProto.DataType.items() if name in _PACKED}
 # ONNX float types numpy does not know; they are widened exactly.
-_WIDEN = {
-    TensorProto.BFLOAT16,
-    TensorProto.FLOAT8E4M3FN,
-    TensorProto.FLOAT8E4M3FNUZ,
-    TensorProto.FLOAT8E5M2,
-    TensorProto.FLOAT8E5M2FNUZ,
-    TensorProto.FLOAT4E2M1,
-}
+_WIDEN = {int(code) for name, code in TensorProto.DataType.items() if name.startswith(("BFLOAT16", "FLOAT8", "FLOAT4"))}
 
 
 def type_name(code: int) -> str:
     """The numpy name of an ONNX element type, such as float32; bfloat16 for that one."""
-    known = {v: k.lower() for k, v in TensorProto.DataType.items()}
+    known = {int(v): k.lower() for k, v in TensorProto.DataType.items()}
     names = {"float": "float32", "double": "float64"}
     name = known.get(code, f"type {code}")
     return names.get(name, name)
@@ -47,7 +37,7 @@ def byte_size(tensor: TensorProto) -> int | None:
         return None
     if tensor.data_type == TensorProto.UNDEFINED:
         return None
-    bits = _BITS.get(tensor.data_type) or helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize * 8
+    bits = _BITS.get(int(tensor.data_type)) or helper.tensor_dtype_to_np_dtype(tensor.data_type).itemsize * 8
     return -(-math.prod(tensor.dims) * bits // 8)
 
 
@@ -86,7 +76,7 @@ def _typed_size(tensor: TensorProto) -> tuple[int, int]:
     found = len(cast("list[object]", getattr(tensor, name)))
     if tensor.data_type in (TensorProto.COMPLEX64, TensorProto.COMPLEX128):
         count *= 2
-    bits = _BITS.get(tensor.data_type)
+    bits = _BITS.get(int(tensor.data_type))
     if bits and found != count:
         count = -(-count * bits // 8)  # packed
     return count, found

@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a model does after the hardware: Softmax, labels. Imports onnxruntime: import it when needed."""
+
+import numpy as np
+
+from hwcompress.errors import quote
+from hwcompress.frontend.model import Model
+from hwcompress.frontend.raw import Array
+from hwcompress.frontend.runtime import Session
+from hwcompress.ir.fixed import Reals
+
+_TYPES = {"tensor(double)": np.float64, "tensor(float16)": np.float16}
+
+
+class HostTail:
+    """From the hardware's real-valued outputs to the model's own outputs."""
+
+    def __init__(self, model: Model, threads: int = 1) -> None:
+        """Raises BadInput if onnxruntime does not take the tail."""
+        self._model = model
+        self._session = None
+        if model.tail:
+            what = f"the end of the model {quote(model.name)}"
+            self._session = Session(model.tail, what, stacked=not model.input.batched, threads=threads)
+
+    def run(self, x: Reals) -> dict[str, Array]:
+        """x [samples, channels] to the model's outputs by name, samples first.
+
+        Raises:
+            BadInput: onnxruntime cannot run the tail.
+        """
+        y = x.reshape(len(x), *self._model.tail_shape)
+        if self._session is None:
+            return {self._model.outputs[0]: y}
+        return self._session.run(y.astype(_TYPES.get(self._session.input_type, np.float32)))

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A file read and understood as far as possible: the ground of both import and inspection."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from hwcompress.errors import UnsupportedModel
+from hwcompress.frontend.layout import Layout
+from hwcompress.frontend.model import ModelInput
+from hwcompress.frontend.proto import File, read
+from hwcompress.frontend.rawgraph import RawGraph, model_input, raw_graph, unbatched
+from hwcompress.frontend.split import Split, split
+from hwcompress.frontend.survey import Survey, survey
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """A file that could be read, with all that is known of its nodes."""
+
+    file: File
+    raw: RawGraph
+    input: ModelInput | None  # None: not usable
+    survey: Survey
+    split: Split
+    problems: tuple[str, ...]  # all, nodes first
+
+
+def parse(path: Path) -> Parsed:
+    """All that can be said about a file.
+
+    Raises:
+        BadInput: it cannot be read or is damaged.
+    """
+    file = read(path)
+    raw = raw_graph(file.model)
+    try:
+        source, layout = model_input(raw)
+    except UnsupportedModel as error:
+        return _parsed(file, raw, None, {p.name: None for p in raw.inputs}, str(error))
+    first = _parsed(file, raw, source, {source.name: layout})
+    other = unbatched(source) if first.problems else None
+    if other is not None:
+        second = _parsed(file, raw, other[0], {source.name: other[1]})
+        return first if second.problems else second
+    return first
+
+
+def _parsed(
+    file: File, raw: RawGraph, source: ModelInput | None, start: Mapping[str, Layout | None], problem: str = ""
+) -> Parsed:
+    found = survey(raw, start)
+    parts = split(found, source.name if source else None)
+    problems = [f"{raw.nodes[index]}: {reason}" for index, reason in sorted(parts.problems.items())]
+    problems += [*parts.general, *([problem] if problem else [])]
+    return Parsed(file, raw, source, found, parts, tuple(problems))
+
+
+def host_ops(parts: Split) -> tuple[str, ...]:
+    """Operator types of the tail, each once, in order."""
+    return tuple(dict.fromkeys(node.op.rpartition(".")[2] for node in parts.rest))
+
+
+def notes(parsed: Parsed) -> tuple[str, ...]:
+    """What had to be repaired or assumed."""
+    steps = (parsed.survey.steps[node.index] for node in parsed.split.chain)
+    return tuple(step.note for step in steps if step.note)
