@@ -30,7 +30,7 @@ def csim(build: Path, vectors: int) -> Verification:
     here.mkdir(parents=True, exist_ok=True)
     program, out = here / "csim", here / "out.mem"
     out.unlink(missing_ok=True)
-    flags = ["-std=c++17", "-O1", "-w", f"-I{headers}", f"-I{hls}"]
+    flags = ["-std=c++17", "-O1", "-w", f"-I{headers}", f"-I{hls}", f"-I{hls / 'csim'}"]
     what = f"csim of {build.name}"
     tools.call([compiler, *flags, *map(str, sources), "-o", str(program)], here / "build.log", what, SECONDS, hls)
     run = [str(program), str(frames.stimulus), str(out), str(vectors)]
