@@ -63,7 +63,7 @@ def lut_weights(name: str, w: np.ndarray, cf: int, rf: int, pe: int, simd: int, 
 
 def dense_case(
     rng: np.random.Generator, tag: str, kind: str, pe: int, simd: int, cf: int, rf: int, x_w: int, x_signed: bool, w_w: int,
-    segment: int = 1, family: int = 0, style: int = 0, extra: int = 0, frames: int = 4, idle: float = 0.4,
+    segment: int = 1, fabric: bool = False, style: int = 0, extra: int = 0, frames: int = 4, idle: float = 0.4,
 ) -> Case:
     w = codes(rng, w_w, True, (rf * pe, cf * simd))
     x = np.stack([codes(rng, x_w, x_signed, (cf * simd,)) for _ in range(frames)])
@@ -79,9 +79,8 @@ def dense_case(
     }  # fmt: skip
     files = {f"{tag}_b.mem": words([pack(b[r * pe : (r + 1) * pe], acc_w) for r in range(rf)], pe * acc_w)}
     if kind == "dsp":
-        fabric = family in (1, 3) and s > 1 and cf > 1
         latency = 3 + s - 1 + fabric + levels
-        params |= {"FAMILY": family, "SEGMENT": segment}
+        params |= {"SEGMENT": segment, "FABRIC_ACC": int(fabric)}
         files |= dsp_weights(f"{tag}_w", w, cf, rf, pe, simd, segment, w_w, style == 1)
     else:
         latency = 2 + levels + 1
@@ -115,12 +114,16 @@ def dense_case(
 
 def test_dsp(tmp_path: Path, rng: np.random.Generator) -> None:
     cases = []
-    grid = itertools.product((0, 3), (1, 2), (1, 2, 3, 5, 8), (1, 3), (1, 2), (1, 2, 4, 11))
-    for k, (family, pe, simd, cf, rf, segment) in enumerate(grid):
+    grid = itertools.product((False, True), (1, 2), (1, 2, 3, 5, 8), (1, 3), (1, 2), (1, 2, 4, 11))
+    for k, (fabric, pe, simd, cf, rf, segment) in enumerate(grid):
+        if rng.random() < 0.5:
+            continue
         x_w, w_w = int(rng.integers(1, 10)), int(rng.integers(1, 10))
         x_signed = bool(rng.integers(0, 2))
         style, extra, idle = int(k % 5 == 0), int(k % 7 == 0), (0.0, 0.4, 0.8)[k % 3]
-        cases.append(dense_case(rng, f"t{k}", "dsp", pe, simd, cf, rf, x_w, x_signed, w_w, segment, family, style, extra, 3, idle))
+        if fabric and cf == 1:
+            continue
+        cases.append(dense_case(rng, f"t{k}", "dsp", pe, simd, cf, rf, x_w, x_signed, w_w, segment, fabric, style, extra, 3, idle))
     # Real widths, and more than ten banks and tiles, for the numbers in the file names.
     cases.append(dense_case(rng, "wide", "dsp", 2, 4, 3, 2, 18, True, 18, 4))
     cases.append(dense_case(rng, "port", "dsp", 2, 3, 3, 2, 17, False, 24, 3))

@@ -5,7 +5,7 @@
 //
 // FAMILY  see hwc_mac.  DSP: 1 one hwc_mac a lane, 0 hwc_mul_lut.  LANES.
 // X_W, W_W, ACC_W: bits; weights and accumulators are signed, inputs as X_SIGNED says.
-// WFILE, BFILE: hwc_rom of WORDS words of LANES*W_W and LANES*ACC_W bits, STYLE = WSTYLE.
+// WFILE, BFILE: hwc_rom of WORDS words of LANES*W_W bits (STYLE = WSTYLE), LANES*ACC_W (logic).
 // x_i comes one clock after issue_i.  Latency 3, from x_i.
 
 `default_nettype none
@@ -19,8 +19,8 @@ module hwc_affine #(
     parameter integer W_W      = 8,    // bits
     parameter integer ACC_W    = 24,   // bits, at most 48
     parameter integer WORDS    = 4,
-    parameter         WFILE    = "w",
-    parameter         BFILE    = "b",
+    parameter         WFILE    = "",
+    parameter         BFILE    = "",
     parameter integer WSTYLE   = 0
 ) (
     input  wire                   clk_i,
@@ -56,13 +56,13 @@ module hwc_affine #(
 
   assign valid_o = live[4];
 
-  hwc_valid #(
+  hwc_live #(
       .STAGES(4)
   ) lives (
-      .clk_i  (clk_i),
-      .rst_ni (rst_ni),
-      .valid_i(issue_i),
-      .valid_o(live)
+      .clk_i (clk_i),
+      .rst_ni(rst_ni),
+      .live_i(issue_i),
+      .live_o(live)
   );
 
   hwc_address #(
@@ -90,7 +90,8 @@ module hwc_affine #(
       .WIDTH (STEP_W),
       .CYCLES((DSP != 0) ? 1 : 2)
   ) late (
-      .clk_i(clk_i),
+      .clk_i (clk_i),
+      .rst_ni(rst_ni),
       .d_i  (step),
       .q_o  (step_late)
   );
@@ -99,7 +100,7 @@ module hwc_affine #(
       .WIDTH(LANES * ACC_W),
       .DEPTH(WORDS),
       .FILE (BFILE),
-      .STYLE(WSTYLE)
+      .STYLE(0)
   ) offset (
       .clk_i (clk_i),
       .addr_i(step_late),

@@ -10,6 +10,7 @@
 
 module hwc_clamp #(
     parameter integer IN_W = 16,  // bits, at most 62
+    parameter integer NEGATIVE = 1,  // 0: t_i never is
     parameter integer OUT_W = 8,  // bits
     parameter integer SATURATE = 1,
     parameter signed [63:0] LO = -128,
@@ -24,13 +25,13 @@ module hwc_clamp #(
   localparam signed [63:0] HI_NEXT = HI + 1;
   localparam signed [63:0] LO_SIZE = -LO;
   localparam integer REACH_HI = (SATURATE != 0) && (TOP > HI) ? 1 : 0;
-  localparam integer REACH_LO = (SATURATE != 0) && (-TOP - 1 < LO) ? 1 : 0;
+  localparam integer REACH_LO = (SATURATE != 0) && (((NEGATIVE != 0) ? -TOP - 1 : 0) < LO) ? 1 : 0;
   localparam integer POWER_HI = (HI >= 0) && ((HI & HI_NEXT) == 0) ? 1 : 0;
   localparam integer POWER_LO = (LO < 0) && ((LO_SIZE & (LO_SIZE - 1)) == 0) ? 1 : 0;
   localparam integer HI_BITS = (HI >= 0) ? $clog2(HI_NEXT) : 0;
   localparam integer LO_BITS = (LO < 0) ? $clog2(LO_SIZE) : 0;
 
-  wire sign = t_i[IN_W-1];
+  wire sign = (NEGATIVE != 0) && t_i[IN_W-1];
   wire over, under;
   wire [OUT_W-1:0] t;
 

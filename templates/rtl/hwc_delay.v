@@ -5,6 +5,7 @@
 //
 // WIDTH  bits, >= 1.  CYCLES >= 0; 0 is a wire.
 // Becomes SRLs (WIDTH * ceil(CYCLES / 32) LUTs) from 3 clocks on, flip-flops below.
+// rst_ni is not used: every module that a generated top instantiates has it.
 
 `default_nettype none
 
@@ -13,9 +14,12 @@ module hwc_delay #(
     parameter integer CYCLES = 4
 ) (
     input  wire             clk_i,
+    input  wire             rst_ni,
     input  wire [WIDTH-1:0] d_i,
     output wire [WIDTH-1:0] q_o
 );
+
+  wire unused_reset = rst_ni;
 
   generate
     if (WIDTH < 1 || CYCLES < 0) begin : g_bad

@@ -6,13 +6,13 @@
 // FAMILY  see hwc_mac.  X_W, W_W, ACC_W: bits of an input, a weight, an accumulator; weights and
 // accumulators are signed, inputs as X_SIGNED says.  CF column steps for each of RF row steps.
 // SEGMENT slots at most in a cascade.  LEVELS >= clog2(cascades of a row) of the adder tree.
+// FABRIC_ACC 1: accumulate in logic after the tree (F = 1 clock), as DSP48E1 must if CF and S > 1.
 // WFILE   weights: bank j is a hwc_rom of RF*CF words with FILE = WFILE_s<j>, STYLE = WSTYLE.
 // BFILE   biases: RF words of PE*ACC_W bits, in logic.
 //
 // Each row has G = ceil(SIMD / S) cascades of S = min(SEGMENT, SIMD) slots; slot j works j clocks
 // after slot 0 and has a weight bank of its own.  A short last cascade uses the last slots.  The
-// last slot accumulates over the CF steps; families 1 and 3 cannot (if S > 1), there a fabric
-// accumulator follows the tree (F = 1 clock).  The bias enters slot 0 of cascade 0.
+// last slot accumulates over the CF steps.  The bias enters slot 0 of cascade 0.
 //
 // x_i comes one clock after issue_i.  Latency 3 + (S - 1) + F + LEVELS, from x_i.
 
@@ -30,8 +30,9 @@ module hwc_dense_dsp #(
     parameter integer RF       = 4,
     parameter integer SEGMENT  = 4,
     parameter integer LEVELS   = 0,
-    parameter         WFILE    = "w",
-    parameter         BFILE    = "b",
+    parameter integer FABRIC_ACC = 0,
+    parameter         WFILE    = "",
+    parameter         BFILE    = "",
     parameter integer WSTYLE   = 0
 ) (
     input  wire                clk_i,
@@ -46,7 +47,7 @@ module hwc_dense_dsp #(
   localparam integer G = (SIMD + S - 1) / S;  // cascades of a row
   localparam integer SKIP = G * S - SIMD;  // slots that the last cascade lacks
   localparam integer FOLDED = (CF > 1) ? 1 : 0;
-  localparam integer FABRIC = (CF > 1 && S > 1 && (FAMILY == 1 || FAMILY == 3)) ? 1 : 0;
+  localparam integer FABRIC = (FABRIC_ACC != 0) ? 1 : 0;
   localparam integer XE = X_W + ((X_SIGNED != 0) ? 0 : 1);  // a signed input
   localparam integer WEIGHT_FIRST = (W_W > XE) ? 1 : 0;  // the wider operand goes to port A
   localparam integer A_W = (WEIGHT_FIRST != 0) ? W_W : XE;
@@ -83,6 +84,9 @@ module hwc_dense_dsp #(
     if (PE < 1 || SIMD < 1 || X_W < 1 || W_W < 1 || CF < 1 || RF < 1 || SEGMENT < 1) begin : g_bad
       hwc_error_bad_shape error ();
     end
+    if (FABRIC_ACC != 0 && CF == 1) begin : g_bad_fabric
+      hwc_error_FABRIC_ACC_without_accumulation error ();
+    end
     if (ACC_W < 1 || ACC_W > 48) begin : g_bad_acc
       hwc_error_bad_ACC_W error ();
     end
@@ -95,13 +99,13 @@ module hwc_dense_dsp #(
   wire row_last;  // the step that is issued is the last one of its row
   wire row_first;
 
-  hwc_valid #(
+  hwc_live #(
       .STAGES(LIVES)
   ) lives (
-      .clk_i  (clk_i),
-      .rst_ni (rst_ni),
-      .valid_i(issue_i),
-      .valid_o(live)
+      .clk_i (clk_i),
+      .rst_ni(rst_ni),
+      .live_i(issue_i),
+      .live_o(live)
   );
 
   generate
@@ -135,7 +139,8 @@ module hwc_dense_dsp #(
       .WIDTH (1),
       .CYCLES(2)
   ) first_begin (
-      .clk_i(clk_i),
+      .clk_i (clk_i),
+      .rst_ni(rst_ni),
       .d_i  (row_first),
       .q_o  (first_slot)
   );
@@ -144,7 +149,8 @@ module hwc_dense_dsp #(
       .WIDTH (1),
       .CYCLES(S - 1)
   ) first_end (
-      .clk_i(clk_i),
+      .clk_i (clk_i),
+      .rst_ni(rst_ni),
       .d_i  (first_slot),
       .q_o  (last_slot)
   );
@@ -167,7 +173,8 @@ module hwc_dense_dsp #(
       .WIDTH(STEP_W),
       .TAPS (S)
   ) late (
-      .clk_i(clk_i),
+      .clk_i (clk_i),
+      .rst_ni(rst_ni),
       .d_i  (step),
       .q_o  (steps)
   );
@@ -225,7 +232,8 @@ module hwc_dense_dsp #(
           .WIDTH (X_W),
           .CYCLES(i % S + ((i / S == G - 1) ? SKIP : 0))
       ) delay (
-          .clk_i(clk_i),
+          .clk_i (clk_i),
+          .rst_ni(rst_ni),
           .d_i  (x_i[i*X_W+:X_W]),
           .q_o  (x[i*X_W+:X_W])
       );
@@ -333,7 +341,8 @@ module hwc_dense_dsp #(
           .OUT_W (ACC_W),
           .LEVELS(LEVELS)
       ) tree (
-          .clk_i(clk_i),
+          .clk_i (clk_i),
+          .rst_ni(rst_ni),
           .d_i  (sums[p*G*ACC_W+:G*ACC_W]),
           .q_o  (totals[p*ACC_W+:ACC_W])
       );
@@ -350,7 +359,8 @@ module hwc_dense_dsp #(
           .WIDTH (1),
           .CYCLES(LIVES)
       ) lasts (
-          .clk_i(clk_i),
+          .clk_i (clk_i),
+          .rst_ni(rst_ni),
           .d_i  (row_last),
           .q_o  (last)
       );
@@ -362,7 +372,8 @@ module hwc_dense_dsp #(
             .WIDTH (1),
             .CYCLES(LEVELS + 2)
         ) firsts (
-            .clk_i(clk_i),
+            .clk_i (clk_i),
+            .rst_ni(rst_ni),
             .d_i  (last_slot),
             .q_o  (first)
         );
@@ -383,13 +394,13 @@ module hwc_dense_dsp #(
         if (LEVELS == 0) begin : g_now
           assign done = done_q;
         end else begin : g_tree_time
-          hwc_valid #(
+          hwc_live #(
               .STAGES(LEVELS)
           ) dones (
-              .clk_i  (clk_i),
-              .rst_ni (rst_ni),
-              .valid_i(done_q),
-              .valid_o(done)
+              .clk_i (clk_i),
+              .rst_ni(rst_ni),
+              .live_i(done_q),
+              .live_o(done)
           );
         end
       end

@@ -23,8 +23,8 @@ module hwc_dense_lut #(
     parameter integer CF       = 4,
     parameter integer RF       = 4,
     parameter integer LEVELS   = 0,
-    parameter         WFILE    = "w",
-    parameter         BFILE    = "b",
+    parameter         WFILE    = "",
+    parameter         BFILE    = "",
     parameter integer WSTYLE   = 0
 ) (
     input  wire                clk_i,
@@ -53,13 +53,13 @@ module hwc_dense_lut #(
   wire row_ends;  // the step whose bias is read is the last one of its row
   wire last, first;  // of the step whose sum leaves the tree
 
-  hwc_valid #(
+  hwc_live #(
       .STAGES(LIVES)
   ) lives (
-      .clk_i  (clk_i),
-      .rst_ni (rst_ni),
-      .valid_i(issue_i),
-      .valid_o(live)
+      .clk_i (clk_i),
+      .rst_ni(rst_ni),
+      .live_i(issue_i),
+      .live_o(live)
   );
 
   hwc_count #(
@@ -76,7 +76,8 @@ module hwc_dense_lut #(
       .WIDTH (1),
       .CYCLES(LIVES - 1)
   ) ends (
-      .clk_i(clk_i),
+      .clk_i (clk_i),
+      .rst_ni(rst_ni),
       .d_i  (row_last),
       .q_o  (row_ends)
   );
@@ -85,7 +86,8 @@ module hwc_dense_lut #(
       .WIDTH (1),
       .CYCLES(1)
   ) lasts (
-      .clk_i(clk_i),
+      .clk_i (clk_i),
+      .rst_ni(rst_ni),
       .d_i  (row_ends),
       .q_o  (last)
   );
@@ -181,7 +183,8 @@ module hwc_dense_lut #(
           .OUT_W (ACC_W),
           .LEVELS(LEVELS)
       ) tree (
-          .clk_i(clk_i),
+          .clk_i (clk_i),
+          .rst_ni(rst_ni),
           .d_i  (products),
           .q_o  (sum)
       );

@@ -3,8 +3,8 @@
 //
 //   P = a * b + (CAS ? pcin : 0) + (first ? (BIAS ? c : 0) : (ACC ? P : 0))
 //
-// FAMILY  0, 3: behavioural, with the abilities of DSP48E2 (0) or of DSP48E1 (3); 1: DSP48E1;
-//         2: DSP48E2.  A DSP48E1 has one Z multiplexer and cannot cascade and accumulate.
+// FAMILY  0 behavioural, 1 DSP48E1, 2 DSP48E2.  A DSP48E1 has one Z multiplexer: it cannot cascade
+//         and accumulate (or add a bias).
 // A_W, B_W  bits of the signed operands: at most 25 x 18 (DSP48E1), 27 x 18 (DSP48E2).
 // CAS     adds pcin_i.  ACC: adds P.  BIAS: adds c_i.  P_W: bits of p_o, at most 48.
 //
@@ -35,19 +35,17 @@ module hwc_mac #(
     output wire [   47:0] pcout_o
 );
 
-  localparam integer E1 = (FAMILY == 1 || FAMILY == 3) ? 1 : 0;
-
   generate
-    if (FAMILY < 0 || FAMILY > 3) begin : g_family
+    if (FAMILY < 0 || FAMILY > 2) begin : g_family
       hwc_error_bad_FAMILY error ();
     end
     if (A_W < 1 || B_W < 1 || A_W + B_W > 48) begin : g_width
       hwc_error_bad_A_W_or_B_W error ();
     end
-    if (FAMILY != 0 && (A_W > ((E1 != 0) ? 25 : 27) || B_W > 18)) begin : g_port
+    if (FAMILY != 0 && (A_W > ((FAMILY == 1) ? 25 : 27) || B_W > 18)) begin : g_port
       hwc_error_operand_wider_than_dsp error ();
     end
-    if (E1 != 0 && CAS != 0 && (ACC != 0 || BIAS != 0)) begin : g_cascade
+    if (FAMILY == 1 && CAS != 0 && (ACC != 0 || BIAS != 0)) begin : g_cascade
       hwc_error_dsp48e1_cannot_cascade_and_accumulate error ();
     end
     if (P_W < 1 || P_W > 48) begin : g_p_w
@@ -64,7 +62,7 @@ module hwc_mac #(
       wire unused_high = &{1'b0, p[47:P_W]};
     end
 
-    if (FAMILY == 0 || FAMILY == 3) begin : g_behavioural
+    if (FAMILY == 0) begin : g_behavioural
       reg signed [    A_W-1:0] a_q;
       reg signed [    B_W-1:0] b_q;
       reg signed [A_W+B_W-1:0] m_q;

@@ -3,7 +3,7 @@
 //
 //   y = clamp(((acc << LEFT) + half) >>> shift, LO, HI)     half = HALF && shift > 0 ? 2^(shift-1) : 0
 //
-// LANES.  IN_W, OUT_W: bits of a lane; acc is signed.  LEFT: zero bits appended first.
+// LANES.  IN_W, OUT_W: bits of a lane, signed or not.  LEFT: zero bits appended first.
 // SHIFTS   6 bits for each (fold, lane), fold-major, (0, 0) low.
 // VARIABLE 0: the shift depends on the lane only (fold 0), latency 1.  1: a counter of FOLDS folds
 //          that advances with valid_i selects it, latency 2.
@@ -16,7 +16,9 @@
 module hwc_requant #(
     parameter integer LANES = 1,
     parameter integer IN_W = 24,  // bits
+    parameter integer IN_SIGNED = 1,
     parameter integer OUT_W = 8,  // bits
+    parameter integer OUT_SIGNED = 1,
     parameter integer FOLDS = 1,
     parameter integer VARIABLE = 0,
     parameter integer LEFT = 0,  // bits
@@ -35,12 +37,17 @@ module hwc_requant #(
     output wire [LANES*OUT_W-1:0] y_o
 );
 
+  localparam signed [63:0] ONE = 1;
+  localparam signed [63:0] OUT_MIN = (OUT_SIGNED != 0) ? -(ONE <<< (OUT_W - 1)) : 0;
+  localparam signed [63:0] OUT_MAX = (ONE <<< ((OUT_SIGNED != 0) ? OUT_W - 1 : OUT_W)) - 1;
   localparam integer USED = (VARIABLE != 0) ? FOLDS : 1;  // folds that count
   localparam integer FOLD_W = (USED > 1) ? $clog2(USED) : 1;
   // The number as it is shifted: with LEFT zeros and, if it is to be rounded, one more, so that
   // the bit below the result survives.
   localparam integer BELOW = (HALF != 0) ? 1 : 0;
-  localparam integer V_W = IN_W + LEFT + BELOW;
+  // An unsigned input gets a sign bit that is zero.
+  localparam integer ABOVE = (IN_SIGNED != 0) ? 0 : 1;
+  localparam integer V_W = ABOVE + IN_W + LEFT + BELOW;
 
   function integer shift(input integer lane, input integer f);
     shift = {26'd0, SHIFTS[(f*LANES+lane)*6+:6]};
@@ -82,6 +89,9 @@ module hwc_requant #(
     if (LANES < 1 || IN_W < 1 || OUT_W < 1 || FOLDS < 1 || LEFT < 0) begin : g_bad
       hwc_error_bad_shape error ();
     end
+    if (SATURATE != 0 && (LO < OUT_MIN || HI > OUT_MAX)) begin : g_bad_ends
+      hwc_error_LO_or_HI_beyond_the_output_type error ();
+    end
     if (V_W > 62) begin : g_bad_width
       hwc_error_bad_IN_W_plus_LEFT error ();
     end
@@ -92,13 +102,13 @@ module hwc_requant #(
 
   assign valid_o = live[(VARIABLE!=0)?2 : 1];
 
-  hwc_valid #(
+  hwc_live #(
       .STAGES((VARIABLE != 0) ? 2 : 1)
   ) lives (
-      .clk_i  (clk_i),
-      .rst_ni (rst_ni),
-      .valid_i(valid_i),
-      .valid_o(live)
+      .clk_i (clk_i),
+      .rst_ni(rst_ni),
+      .live_i(valid_i),
+      .live_o(live)
   );
 
   hwc_address #(
@@ -120,17 +130,12 @@ module hwc_requant #(
       localparam integer DROP = (MIN < V_W) ? MIN : V_W - 1;  // bits below, but for the sign
       localparam integer U_W = V_W - DROP;
       localparam integer STICKY = (MIN < V_W) ? MIN : V_W;  // bits that are shifted out at once
-      localparam integer T_W = (U_W > BELOW) ? U_W - BELOW : 1;
       wire [V_W-1:0] v;
       wire [(STAGES+1)*U_W-1:0] shifted;
       wire [STAGES:0] lost;  // a one was shifted out
       wire [STAGES:0] moved;  // the shift is not 0
 
-      if (LEFT + BELOW > 0) begin : g_append
-        assign v = {acc_i[k*IN_W+:IN_W], {(LEFT + BELOW) {1'b0}}};
-      end else begin : g_plain
-        assign v = acc_i[k*IN_W+:IN_W];
-      end
+      assign v = {{ABOVE{1'b0}}, acc_i[k*IN_W+:IN_W], {(LEFT + BELOW) {1'b0}}};
 
       assign shifted[0+:U_W] = v[V_W-1:DROP];
       assign moved[0] = (MIN > 0);
@@ -174,28 +179,28 @@ module hwc_requant #(
         assign tie = tie_now;
       end
 
-      wire [T_W-1:0] rounded;
-      wire [T_W-1:0] t;
+      wire [U_W-1:0] rounded;
+      wire [U_W-1:0] t;
       wire [OUT_W-1:0] y;
       reg [OUT_W-1:0] y_q;
 
       if (HALF == 0) begin : g_floor
         assign rounded = u;
       end else begin : g_round
-        // (u + 1) >>> 1 has one bit less than u + 1 and cannot wrap.
         wire [U_W:0] sum = {u[U_W-1], u} + {{U_W{1'b0}}, 1'b1};
         wire unused_sum = &{1'b0, sum};
-        assign rounded = sum[T_W:1];
+        assign rounded = sum[U_W:1];
       end
 
-      if (T_W > 1) begin : g_wide
-        assign t = {rounded[T_W-1:1], rounded[0] && !tie};
+      if (U_W > 1) begin : g_wide
+        assign t = {rounded[U_W-1:1], rounded[0] && !tie};
       end else begin : g_bit
         assign t = rounded && !tie;
       end
 
       hwc_clamp #(
-          .IN_W    (T_W),
+          .IN_W    (U_W),
+          .NEGATIVE(IN_SIGNED),
           .OUT_W   (OUT_W),
           .SATURATE(SATURATE),
           .LO      (LO),

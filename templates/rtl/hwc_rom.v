@@ -13,7 +13,7 @@
 module hwc_rom #(
     parameter integer WIDTH = 8,                                // bits
     parameter integer DEPTH = 16,                               // words
-    parameter         FILE  = "rom",
+    parameter         FILE  = "",
     parameter integer STYLE = 0,
     parameter integer A_W   = (DEPTH > 1) ? $clog2(DEPTH) : 1   // bits, derived
 ) (

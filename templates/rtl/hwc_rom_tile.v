@@ -4,6 +4,7 @@
 //   data_o <= rom[addr_i] every clock, rom = the hexadecimal words of FILE.mem
 //
 // WIDTH  bits.  DEPTH: words.  BLOCK: block RAM, else logic.  Latency 1.
+// FILE "" reads nothing: for tools that elaborate a module with its default parameters.
 
 `default_nettype none
 
@@ -11,7 +12,7 @@ module hwc_rom_tile #(
     parameter integer WIDTH = 8,                                // bits
     parameter integer DEPTH = 16,                               // words
     parameter integer BLOCK = 0,
-    parameter         FILE  = "rom",
+    parameter         FILE  = "",
     parameter integer A_W   = (DEPTH > 1) ? $clog2(DEPTH) : 1   // bits, derived
 ) (
     input  wire             clk_i,
@@ -23,12 +24,16 @@ module hwc_rom_tile #(
     if (BLOCK != 0) begin : g_block
       (* rom_style = "block", ram_style = "block" *)
       reg [WIDTH-1:0] rom[0:DEPTH-1];
-      initial $readmemh({FILE, ".mem"}, rom);
+      if (|FILE) begin : g_file
+        initial $readmemh({FILE, ".mem"}, rom);
+      end
       always @(posedge clk_i) data_o <= rom[addr_i];
     end else begin : g_logic
       (* rom_style = "logic", ram_style = "logic" *)
       reg [WIDTH-1:0] rom[0:DEPTH-1];
-      initial $readmemh({FILE, ".mem"}, rom);
+      if (|FILE) begin : g_file
+        initial $readmemh({FILE, ".mem"}, rom);
+      end
       always @(posedge clk_i) data_o <= rom[addr_i];
     end
   endgenerate

@@ -10,6 +10,7 @@
 //
 // Term t is slot t % SEGMENT of cascade t / SEGMENT; slot j reads tap j.  A short last cascade
 // uses the last slots.  Latency 3 + (SEGMENT - 1) + LEVELS, from tap 0.
+// rst_ni is not used: every module that a generated top instantiates has it.
 
 `default_nettype none
 
@@ -27,6 +28,7 @@ module hwc_row_dsp #(
     parameter signed [ACC_W-1:0] BIAS = 0
 ) (
     input  wire                       clk_i,
+    input  wire                       rst_ni,
     input  wire [SEGMENT*N*X_W-1:0]   taps_i,
     output wire [          ACC_W-1:0] acc_o
 );
@@ -40,7 +42,7 @@ module hwc_row_dsp #(
   localparam integer E_W = 16 + W_W;
   localparam [47:0] BIAS_48 = {{(48 - ACC_W) {BIAS[ACC_W-1]}}, BIAS};
 
-  wire unused_taps = &{1'b0, clk_i, taps_i};
+  wire unused_taps = &{1'b0, clk_i, rst_ni, taps_i};
 
   genvar t;
   generate
@@ -127,7 +129,8 @@ module hwc_row_dsp #(
           .OUT_W (ACC_W),
           .LEVELS(LEVELS)
       ) tree (
-          .clk_i(clk_i),
+          .clk_i (clk_i),
+          .rst_ni(rst_ni),
           .d_i  (sums),
           .q_o  (acc_o)
       );

@@ -9,6 +9,7 @@
 // LIST    entry t is {neg, shift[6:0], index[15:0]}, entry 0 low.  Neighbours are added first.
 // LEVELS  >= clog2(TERMS + (BIAS != 0)): BIAS is one more operand unless it is zero.
 // Every node of the tree is as wide as the range of its sum needs.  Latency LEVELS.
+// rst_ni is not used: every module that a generated top instantiates has it.
 
 `default_nettype none
 
@@ -23,6 +24,7 @@ module hwc_row_lut #(
     parameter signed [ACC_W-1:0] BIAS = 0
 ) (
     input  wire             clk_i,
+    input  wire             rst_ni,
     input  wire [N*X_W-1:0] x_i,
     output wire [ACC_W-1:0] acc_o
 );
@@ -105,7 +107,7 @@ module hwc_row_lut #(
     end
   endfunction
 
-  wire unused_x = &{1'b0, clk_i, x_i};
+  wire unused_x = &{1'b0, clk_i, rst_ni, x_i};
 
   genvar i, level;
   generate
@@ -179,7 +181,8 @@ module hwc_row_lut #(
           .WIDTH (ROOT_W),
           .CYCLES(LEVELS - SUMS)
       ) excess (
-          .clk_i(clk_i),
+          .clk_i (clk_i),
+          .rst_ni(rst_ni),
           .d_i  (nodes[ROOT*ACC_W+:ROOT_W]),
           .q_o  (root)
       );

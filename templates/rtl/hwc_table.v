@@ -11,7 +11,7 @@ module hwc_table #(
     parameter integer LANES = 1,
     parameter integer IN_W  = 8,      // bits, 1 .. 16
     parameter integer OUT_W = 8,      // bits
-    parameter         FILE  = "rom",
+    parameter         FILE  = "",
     parameter integer STYLE = 0
 ) (
     input  wire                   clk_i,

@@ -4,6 +4,7 @@
 //   tap k of q_o = d_i, k clocks ago; tap 0 is d_i itself
 //
 // WIDTH  bits, >= 1.  TAPS >= 1.  (TAPS - 1) * WIDTH flip-flops.
+// rst_ni is not used: every module that a generated top instantiates has it.
 
 `default_nettype none
 
@@ -12,9 +13,12 @@ module hwc_taps #(
     parameter integer TAPS  = 4
 ) (
     input  wire                  clk_i,
+    input  wire                  rst_ni,
     input  wire [     WIDTH-1:0] d_i,
     output wire [TAPS*WIDTH-1:0] q_o
 );
+
+  wire unused_reset = rst_ni;
 
   generate
     if (WIDTH < 1 || TAPS < 1) begin : g_bad

@@ -5,6 +5,7 @@
 //
 // COUNT >= 1.  IN_W, OUT_W: bits; a level is one bit wider than the one before, up to OUT_W.
 // LEVELS >= clog2(COUNT); what is above is delay.  Latency LEVELS.
+// rst_ni is not used, but by hwc_delay's interface.
 
 `default_nettype none
 
@@ -15,6 +16,7 @@ module hwc_tree #(
     parameter integer LEVELS = 2
 ) (
     input  wire                  clk_i,
+    input  wire                  rst_ni,
     input  wire [COUNT*IN_W-1:0] d_i,
     output wire [     OUT_W-1:0] q_o
 );
@@ -89,7 +91,8 @@ module hwc_tree #(
       .WIDTH (SUM_W),
       .CYCLES(LEVELS - SUMS)
   ) excess (
-      .clk_i(clk_i),
+      .clk_i (clk_i),
+      .rst_ni(rst_ni),
       .d_i  (bus[start(SUMS)+:SUM_W]),
       .q_o  (sum)
   );
