@@ -127,7 +127,7 @@ def _rows_dsp(core: DenseUnrolled, d: Design, bus: Bus, out: Bus) -> None:
 
 def _rows_lut(core: DenseUnrolled, d: Design, bus: Bus, out: Bus) -> None:
     n = core.weight.shape[1]
-    for j, (terms, bias) in enumerate(zip(core.terms(), core.lut_bias(), strict=True)):
+    for j, (terms, bias) in enumerate(zip(core.terms(), core.lut_bias.tolist(), strict=True)):
         d.add(
             "hwc_row_lut",
             f"{core.name}_r{j}",

@@ -6,6 +6,8 @@ Reitwiesner, "Binary arithmetic", Advances in Computers 1 (1960): no two neighbo
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from hwcompress.ir.fixed import Codes
 
 
@@ -18,22 +20,32 @@ class Term:
     negative: bool
 
 
+def signed_digits(values: Codes) -> tuple[Codes, Codes]:
+    """Positive and negative digits as bit masks: values = plus - minus, digit by digit canonical.
+
+    Prodinger, "On binary representations of integers with digits -1, 0, 1", Integers 0 (2000).
+    """
+    x = np.abs(values)
+    half = x >> 1
+    total = x + half
+    change = half ^ total
+    plus, minus = total & change, half & change
+    return np.where(values < 0, minus, plus), np.where(values < 0, plus, minus)
+
+
+def digit_counts(values: Codes) -> Codes:
+    """Non-zero digits of each value."""
+    plus, minus = signed_digits(values)
+    return np.bitwise_count(plus | minus).astype(np.int64)
+
+
 def csd(value: int) -> tuple[tuple[int, bool], ...]:
     """Digits (shift, negative) of a constant, lowest first: 7 = 8 - 1 gives ((0, True), (3, False))."""
-    digits: list[tuple[int, bool]] = []
-    shift = 0
-    while value:
-        if value & 1:
-            negative = (value & 3) == 3
-            digits.append((shift, negative))
-            value += 1 if negative else -1
-        value >>= 1
-        shift += 1
-    return tuple(digits)
+    plus, minus = (int(m) for m in signed_digits(np.int64(value)))  # type: ignore[arg-type]
+    return tuple((s, bool(minus >> s & 1)) for s in range((plus | minus).bit_length()) if (plus | minus) >> s & 1)
 
 
 def row_terms(weights: Codes) -> tuple[Term, ...]:
     """All terms of sum_i w[i] x[i], ordered by shift, so that neighbours in the adder tree are equally wide."""
-    return tuple(
-        sorted(Term(s, i, neg) for i, w in enumerate(weights.tolist()) for s, neg in csd(w))
-    )
+    digits = {w: csd(w) for w in set(weights.tolist())}
+    return tuple(sorted(Term(s, i, neg) for i, w in enumerate(weights.tolist()) for s, neg in digits[w]))

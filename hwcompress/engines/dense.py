@@ -2,11 +2,12 @@
 """Engines for dense layers: folded on DSPs or LUTs, and unrolled at reuse 1."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
-from hwcompress.engines.base import Memory, Product, Store, ceil_div, clog2, pack
-from hwcompress.engines.csd import Term, row_terms
+from hwcompress.engines.base import Memory, Product, RomShape, Store, ceil_div, clog2, pack
+from hwcompress.engines.csd import Term, digit_counts, row_terms, signed_digits
 from hwcompress.ir.fixed import Codes, FixedPoint
 
 CASCADE_MAX = 16  # slots of one DSP cascade: one SRL16 delays an input bit
@@ -96,6 +97,15 @@ class DenseFolded:
         full[:m, :n] = self.weight
         return full.reshape(self.row_steps, self.pe, self.column_steps, self.simd)
 
+    def rom_shapes(self) -> tuple[RomShape, ...]:
+        """Weight banks, then the bias."""
+        if self.product is Product.LUT:
+            banks = (RomShape(self.pe * self.simd * self.weight_width, self.reuse, self.store),)
+        else:
+            width = self.segments * self.pe * self.weight_width
+            banks = (RomShape(width, self.reuse, self.store),) * self.slots
+        return (*banks, RomShape(self.pe * self.acc_width, self.row_steps, Store.LOGIC))
+
     def memories(self) -> tuple[Memory, ...]:
         """Weight banks, then the bias."""
         full = self.padded()
@@ -145,10 +155,20 @@ class DenseUnrolled:
         """Shifted inputs that each row adds (lut)."""
         return tuple(row_terms(row) for row in self.weight)
 
-    @property
+    @cached_property
     def longest(self) -> int:
         """Non-zero weights of the fullest row."""
         return int(np.count_nonzero(self.weight, axis=1).max(initial=0))
+
+    @cached_property
+    def operands(self) -> Codes:
+        """Operands of each row's adder tree (lut): CSD digits, and the bias where there is one [m]."""
+        return digit_counts(self.weight).sum(axis=1) + (self.lut_bias != 0)
+
+    @cached_property
+    def lut_bias(self) -> Codes:
+        """Bias of each row with what its negative terms owe [m]."""
+        return self.bias + signed_digits(self.weight)[1].sum(axis=1)
 
     @property
     def slots(self) -> int:
@@ -160,14 +180,7 @@ class DenseUnrolled:
         """Levels of the adder tree of every row: that of the widest."""
         if self.product is Product.DSP:
             return clog2(max(1, ceil_div(self.longest, self.slots)))
-        return max(clog2(max(1, len(t) + int(b != 0))) for t, b in zip(self.terms(), self.lut_bias(), strict=True))
-
-    def lut_bias(self) -> tuple[int, ...]:
-        """Bias of each row with what its negative terms owe."""
-        return tuple(
-            int(b) + sum(1 << t.shift for t in terms if t.negative)
-            for terms, b in zip(self.terms(), self.bias, strict=True)
-        )
+        return clog2(max(1, int(self.operands.max(initial=1))))
 
     @property
     def latency(self) -> int:
@@ -183,6 +196,10 @@ class DenseUnrolled:
     def lane_width(self) -> int:
         """Bits of an element."""
         return self.acc_width
+
+    def rom_shapes(self) -> tuple[RomShape, ...]:
+        """None: constants are parameters."""
+        return ()
 
     def memories(self) -> tuple[Memory, ...]:
         """None: constants are parameters."""

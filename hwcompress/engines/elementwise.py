@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hwcompress.engines.base import Memory, Product, Store, ceil_div, pack
+from hwcompress.engines.base import Memory, Product, RomShape, Store, ceil_div, pack
 from hwcompress.ir.fixed import Codes, FixedPoint, Format, Rounding
 
 
@@ -40,6 +40,13 @@ class AffineLanes:
     def lane_width(self) -> int:
         """Bits of an element."""
         return self.acc_width
+
+    def rom_shapes(self) -> tuple[RomShape, ...]:
+        """Scales, then biases."""
+        return (
+            RomShape(self.lanes * self.weight_width, self.words, self.store),
+            RomShape(self.lanes * self.acc_width, self.words, Store.LOGIC),
+        )
 
     def memories(self) -> tuple[Memory, ...]:
         """Scales, then biases, a step a word."""
@@ -108,6 +115,10 @@ class RequantLanes:
         """Whether hwc_requant adds half a step."""
         return self.half_here and self.format.rounding is not Rounding.TRUNCATE
 
+    def rom_shapes(self) -> tuple[RomShape, ...]:
+        """None."""
+        return ()
+
     def memories(self) -> tuple[Memory, ...]:
         """None."""
         return ()
@@ -135,6 +146,10 @@ class TableLanes:
     def by_pattern(self) -> Codes:
         """Entries in order of the unsigned bit pattern of the input."""
         return np.roll(self.entries, self.x_type.min_code)
+
+    def rom_shapes(self) -> tuple[RomShape, ...]:
+        """The ROM of one lane."""
+        return (RomShape(self.y_type.width, 1 << self.x_type.width, self.store),)
 
     def memories(self) -> tuple[Memory, ...]:
         """The table, shared by all lanes."""

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Resources of every engine, before emission. DSP and BRAM follow exactly; LUT and FF from the modules' structure."""
+
+from dataclasses import dataclass
+from functools import singledispatch
+
+import numpy as np
+
+from hwcompress.cost import logic
+from hwcompress.engines.base import Core, Product, Resources, Store
+from hwcompress.engines.dense import DenseFolded, DenseUnrolled
+from hwcompress.engines.elementwise import AffineLanes, RequantLanes, TableLanes
+from hwcompress.engines.head import Buffer, Direct
+from hwcompress.engines.pipeline import Interface, Pipeline
+from hwcompress.hw.memory import bram18
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """The whole top, and each layer with its head."""
+
+    total: Resources
+    layers: dict[str, Resources]
+
+
+def estimate(pipeline: Pipeline) -> Estimate:
+    """Add up every block; a head counts for the first layer behind it."""
+    layers: dict[str, Resources] = {}
+    ports = port_resources(pipeline)
+    waiting = Resources()
+    total = ports
+    for k, island in enumerate(pipeline.islands):
+        waiting += head_resources(island.head) + collector(pipeline, k)
+        for core in island.cores:
+            cells = core_resources(core)
+            layers[core.layer] = layers.get(core.layer, Resources()) + cells + waiting
+            total += cells + waiting
+            waiting = Resources()
+    return Estimate(total + waiting, layers)
+
+
+def port_resources(pipeline: Pipeline) -> Resources:
+    """Framer and output FIFO."""
+    if pipeline.interface is Interface.VALID:
+        return Resources()
+    lut, ff = logic.framer(pipeline.input)
+    lut_out, ff_out = logic.output_fifo(pipeline.output, pipeline.output_depth, pipeline.output_store)
+    blocks = bram18(pipeline.output.data_bits, pipeline.output_depth) if pipeline.output_store is Store.BLOCK else 0
+    return Resources(0, lut + lut_out, ff + ff_out, blocks)
+
+
+def head_resources(head: Direct | Buffer) -> Resources:
+    """Memory, counters, credit."""
+    if isinstance(head, Direct):
+        return Resources(ff=head.width + 1)
+    lut, ff = logic.buffer(head)
+    return Resources(0, lut, ff, bram18(head.width, head.depth) if head.store is Store.BLOCK else 0)
+
+
+def collector(pipeline: Pipeline, k: int) -> Resources:
+    """What joins emissions to words behind island k."""
+    head = pipeline.islands[k].head
+    if isinstance(head, Direct) or head.collect == 1 or not pipeline.islands[k].cores:
+        return Resources()
+    last = pipeline.islands[k].cores[-1]
+    lut, ff = logic.collect(last.lanes * last.lane_width, head.collect, head.emissions)
+    return Resources(0, lut, ff)
+
+
+@singledispatch
+def core_resources(core: Core) -> Resources:
+    """Resources of one core."""
+    raise TypeError(type(core))
+
+
+def _blocks(core: Core) -> int:
+    return sum(bram18(m.width, m.depth) for m in core.rom_shapes() if m.store is Store.BLOCK)
+
+
+@core_resources.register
+def _(core: DenseFolded) -> Resources:
+    lut, ff = logic.folded(core)
+    dsp = core.pe * core.simd if core.product is Product.DSP else 0
+    return Resources(dsp, lut, ff, _blocks(core))
+
+
+@core_resources.register
+def _(core: DenseUnrolled) -> Resources:
+    lut, ff = logic.unrolled(core)
+    dsp = int(np.count_nonzero(core.weight)) if core.product is Product.DSP else 0
+    return Resources(dsp, lut, ff)
+
+
+@core_resources.register
+def _(core: AffineLanes) -> Resources:
+    lut, ff = logic.affine(core)
+    return Resources(core.lanes if core.product is Product.DSP else 0, lut, ff, _blocks(core))
+
+
+@core_resources.register
+def _(core: RequantLanes) -> Resources:
+    lut, ff = logic.requant(core)
+    return Resources(0, lut, ff)
+
+
+@core_resources.register
+def _(core: TableLanes) -> Resources:
+    lut, ff = logic.table(core)
+    return Resources(0, lut, ff, core.lanes * _blocks(core))
