@@ -153,5 +153,16 @@ def _oldest(graph: GraphProto, version: int) -> int:
             continue
         if not defs.has(node.op_type):
             return version
-        oldest = max(oldest, defs.get_schema(node.op_type, version).since_version)
+        oldest = max(oldest, _same_since(node.op_type, version))
     return oldest
+
+
+def _same_since(op: str, version: int) -> int:
+    """The oldest version of an operator that differs from that of `version` in nothing but element types."""
+    schema = defs.get_schema(op, version)
+    while schema.since_version > PLAIN_OPSET:
+        older = defs.get_schema(op, schema.since_version - 1)
+        if older.doc != schema.doc or set(older.attributes) != set(schema.attributes):
+            break
+        schema = older
+    return schema.since_version
