@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A build directory on disk: simulate and synthesize it again. What is measured goes into its report."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal, cast
+
+from hwcompress.errors import BadInput, quote
+from hwcompress.hw import devices
+from hwcompress.report import files, html
+from hwcompress.report.schema import Report, SynthesisPart, VerificationPart
+from hwcompress.verify.csim import csim as run_csim
+from hwcompress.verify.simulate import Verification, simulate
+from hwcompress.verify.synth import Family, Synthesis, synthesize
+
+Run = Literal["verilator", "icarus", "csim"]
+
+
+@dataclass
+class Build:
+    """One build directory. `report` follows what was measured."""
+
+    folder: Path
+    report: Report
+
+    def verify(
+        self, simulator: Run = "verilator", vectors: int = 100, csim: bool = False, waves: bool = False
+    ) -> Verification:
+        """Run the bench (csim: the HLS C++ instead) on `vectors` frames; a difference is counted, never raised."""
+        if csim or simulator == "csim":
+            result = run_csim(self.folder, vectors)
+        else:
+            result = simulate(self.folder, simulator, vectors, waves)
+        self._update(self.report.with_verification(VerificationPart.model_validate(asdict(result))))
+        return result
+
+    def synthesize(self, pnr: bool = False) -> Synthesis:
+        """Run Yosys, and place and route where the target has it."""
+        target = devices.find(self.report.target.device)
+        result = synthesize(self.folder, cast("Family", target.yosys_family), pnr)
+        fields = {key: getattr(result, key) for key in SynthesisPart.model_fields}
+        self._update(self.report.with_synthesis(SynthesisPart.model_validate(fields)))
+        return result
+
+    def _update(self, report: Report) -> None:
+        self.report = report
+        files.write(report, self.folder)
+        html.write(report, self.folder)
+
+
+def open_build(folder: str | Path) -> Build:
+    """The build in a directory.
+
+    Raises:
+        BadInput: there is none.
+    """
+    path = Path(folder)
+    if not path.is_dir():
+        raise BadInput(
+            f"build {quote(str(folder))}: a build directory wanted, none found. "
+            "Try: hwcompress compile MODEL.onnx --out DIR"
+        )
+    return Build(path, files.read(path))
