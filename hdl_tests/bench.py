@@ -107,6 +107,9 @@ def _instance(number: int, case: Case, folder: Path) -> str:
     tag = f"c{number}"
     in_w = sum(port.width for port in case.inputs.values())
     out_w = sum(port.width for port in case.outputs.values())
+    reset = case.inputs.get("rst_ni")
+    if reset is not None:  # stays as it is after the last value given
+        reset.values += reset.values[-1:] * (case.clocks - len(reset.values))
     stimulus, _ = _columns(case.inputs, case.clocks)
     expected, care = _columns(case.outputs, case.clocks)
     for kind, values, width in (("in", stimulus, in_w), ("out", expected, out_w), ("care", care, out_w)):

@@ -24,8 +24,9 @@ module hwc_clamp #(
   localparam signed [63:0] TOP = (ONE <<< (IN_W - 1)) - 1;  // largest t_i
   localparam signed [63:0] HI_NEXT = HI + 1;
   localparam signed [63:0] LO_SIZE = -LO;
+  localparam signed [63:0] BOTTOM = (NEGATIVE != 0) ? -TOP - 1 : 0;
   localparam integer REACH_HI = (SATURATE != 0) && (TOP > HI) ? 1 : 0;
-  localparam integer REACH_LO = (SATURATE != 0) && (((NEGATIVE != 0) ? -TOP - 1 : 0) < LO) ? 1 : 0;
+  localparam integer REACH_LO = (SATURATE != 0) && (BOTTOM < LO) ? 1 : 0;
   localparam integer POWER_HI = (HI >= 0) && ((HI & HI_NEXT) == 0) ? 1 : 0;
   localparam integer POWER_LO = (LO < 0) && ((LO_SIZE & (LO_SIZE - 1)) == 0) ? 1 : 0;
   localparam integer HI_BITS = (HI >= 0) ? $clog2(HI_NEXT) : 0;
@@ -42,6 +43,8 @@ module hwc_clamp #(
 
     if (REACH_HI == 0) begin : g_never_over
       assign over = 1'b0;
+    end else if (BOTTOM > HI) begin : g_always_over
+      assign over = 1'b1;
     end else if (POWER_HI != 0) begin : g_over_bits
       assign over = !sign && |t_i[IN_W-2:HI_BITS];
     end else begin : g_over
@@ -50,6 +53,8 @@ module hwc_clamp #(
 
     if (REACH_LO == 0) begin : g_never_under
       assign under = 1'b0;
+    end else if (TOP < LO) begin : g_always_under
+      assign under = 1'b1;
     end else if (LO == 0) begin : g_under_sign
       assign under = sign;
     end else if (POWER_LO != 0) begin : g_under_bits

@@ -128,7 +128,8 @@ module hwc_requant #(
       localparam integer SPREAD = largest(k) - MIN;
       localparam integer STAGES = (SPREAD > 0) ? $clog2(SPREAD + 1) : 0;
       localparam integer DROP = (MIN < V_W) ? MIN : V_W - 1;  // bits below, but for the sign
-      localparam integer U_W = V_W - DROP;
+      localparam integer KEPT = V_W - DROP;
+      localparam integer U_W = (KEPT > 1) ? KEPT : 2;  // -1 may become -2 on a tie
       localparam integer STICKY = (MIN < V_W) ? MIN : V_W;  // bits that are shifted out at once
       wire [V_W-1:0] v;
       wire [(STAGES+1)*U_W-1:0] shifted;
@@ -137,7 +138,7 @@ module hwc_requant #(
 
       assign v = {{ABOVE{1'b0}}, acc_i[k*IN_W+:IN_W], {(LEFT + BELOW) {1'b0}}};
 
-      assign shifted[0+:U_W] = v[V_W-1:DROP];
+      assign shifted[0+:U_W] = {{(U_W - KEPT) {v[V_W-1]}}, v[V_W-1:DROP]};
       assign moved[0] = (MIN > 0);
       if (STICKY > 0) begin : g_sticky
         assign lost[0] = |v[STICKY-1:0];
@@ -192,11 +193,7 @@ module hwc_requant #(
         assign rounded = sum[U_W:1];
       end
 
-      if (U_W > 1) begin : g_wide
-        assign t = {rounded[U_W-1:1], rounded[0] && !tie};
-      end else begin : g_bit
-        assign t = rounded && !tie;
-      end
+      assign t = {rounded[U_W-1:1], rounded[0] && !tie};
 
       hwc_clamp #(
           .IN_W    (U_W),

@@ -1,35 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
-// hwc_valid: the valid bits of a pipeline, which reset clears.
+// hwc_valid: a valid bit beside a pipeline of CYCLES clocks.
 //
-//   bit k of valid_o = valid_i, k clocks ago; bit 0 is valid_i itself
+//   valid_o = valid_i, CYCLES clocks later; reset clears every stage
 //
-// STAGES >= 1.  STAGES flip-flops (a reset register cannot be an SRL).
+// CYCLES: clocks, >= 0 (0 is a wire).  CYCLES FF, 0 LUT.
 
 `default_nettype none
 
 module hwc_valid #(
-    parameter integer STAGES = 1
+    parameter integer CYCLES = 1  // clocks, >= 0
 ) (
-    input  wire            clk_i,
-    input  wire            rst_ni,
-    input  wire            valid_i,
-    output wire [STAGES:0] valid_o
+    input  wire clk_i,
+    input  wire rst_ni,
+    input  wire valid_i,
+    output wire valid_o
 );
 
   generate
-    if (STAGES < 1) begin : g_bad
-      hwc_error_bad_STAGES error ();
+    if (CYCLES == 0) begin : g_wire
+      wire unused_ok = &{1'b0, clk_i, rst_ni};
+      assign valid_o = valid_i;
+    end else begin : g_delay
+      reg  [CYCLES-1:0] valid_q;
+      wire [  CYCLES:0] chain = {valid_q, valid_i};
+
+      always @(posedge clk_i)
+        if (!rst_ni) valid_q <= {CYCLES{1'b0}};
+        else valid_q <= chain[CYCLES-1:0];
+
+      assign valid_o = chain[CYCLES];
     end
   endgenerate
-
-  reg [STAGES-1:0] line_q;
-
-  always @(posedge clk_i) begin
-    if (!rst_ni) line_q <= {STAGES{1'b0}};
-    else line_q <= valid_o[STAGES-1:0];
-  end
-
-  assign valid_o = {line_q, valid_i};
 
 endmodule
 
