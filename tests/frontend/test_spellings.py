@@ -100,9 +100,7 @@ EXACT: dict[str, tuple[int, Callable[[int], ModelProto]]] = {
     ),
     "flatten_fixed_batch": (
         7,
-        lambda o: model(
-            [node("Flatten", "x", "f"), node("MatMul", "f w", "y")], {"w": W43}, shape=(1, 2, 2), opset=o
-        ),
+        lambda o: model([node("Flatten", "x", "f"), node("MatMul", "f w", "y")], {"w": W43}, shape=(1, 2, 2), opset=o),
     ),
     "reshape": (
         7,
@@ -213,7 +211,9 @@ def test_clip_as_attributes_or_operands(lo, hi, opset, tmp_path):
 def test_functions(op, opset, tmp_path):
     # float32 exp and tanh of onnxruntime are good to a few units in the last place (2**-23 = 1.2e-7).
     scaled = node("Mul", "h q", "g")
-    made = model([node("MatMul", "x w", "h"), scaled, node(op, "g", "y")], {"w": W43, "q": np.float32(0.125)}, opset=opset)
+    made = model(
+        [node("MatMul", "x w", "h"), scaled, node(op, "g", "y")], {"w": W43, "q": np.float32(0.125)}, opset=opset
+    )
     agrees(tmp_path, made, exact=False, tolerance=2e-6)
 
 
@@ -299,9 +299,7 @@ def test_fixed_batch_becomes_free(tmp_path):
 @pytest.mark.parametrize("dims", [(4,), (2, 2)])
 def test_a_model_without_batch(dims, tmp_path):
     nodes = [node("Reshape", "x s", "f"), node("MatMul", "f w", "h"), node("Softmax", "h", "y")]
-    imported = agrees(
-        tmp_path, model(nodes, {"w": W43, "s": shape(4)}, shape=dims), exact=False, tolerance=1e-6
-    )
+    imported = agrees(tmp_path, model(nodes, {"w": W43, "s": shape(4)}, shape=dims), exact=False, tolerance=1e-6)
     assert not imported.input.batched
     assert imported.input.sample_shape == dims
 
