@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= 2
 DEMO := build/pulsar_mlp
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable
+PIP := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --editable
 
 .PHONY: help demo test test-long lint lint-python lint-rtl icarus check-python check-tools clean
 .DELETE_ON_ERROR:

@@ -39,6 +39,11 @@ NEEDS: dict[str, Callable[[], object]] = {
 }
 
 
+# Compiled simulations of tests stay out of the user's own cache; ccache, which would follow, stays where it is.
+os.environ.setdefault("CCACHE_DIR", str(Path.home() / ".cache" / "ccache"))
+os.environ["XDG_CACHE_HOME"] = str(ROOT / "build" / "cache")
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     for name, find in NEEDS.items():
         if item.get_closest_marker(name) is not None:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-KEEP = 32  # simulations
+KEEP = 64  # simulations
 RUNTIME = "verilat*.o"
 PRODUCTS = ("hwc_harness", "sim.vvp", "cmds.f")  # all that a run needs
 
