@@ -29,8 +29,11 @@ module hwc_ram_tile #(
       always @(posedge clk_i) if (we_i) ram[waddr_i] <= wdata_i;
       always @(posedge clk_i) if (re_i) rdata_o <= ram[raddr_i];
     end else if (STYLE == 1) begin : g_lutram
+      // Above 32 words whole rows of 64, or Yosys takes three RAM32M16 for two RAM64M8.
+      localparam integer ROWS_64 = (DEPTH + 63) / 64;
+      localparam integer WORDS = (DEPTH <= 32) ? DEPTH : 64 * ROWS_64;
       (* ram_style = "distributed" *)
-      reg [WIDTH-1:0] ram[0:DEPTH-1];
+      reg [WIDTH-1:0] ram[0:WORDS-1];
       always @(posedge clk_i) if (we_i) ram[waddr_i] <= wdata_i;
       always @(posedge clk_i) if (re_i) rdata_o <= ram[raddr_i];
     end else begin : g_block
