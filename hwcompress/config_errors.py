@@ -29,7 +29,8 @@ def explain(model: type[M], row: type[BaseModel], values: Mapping[str, object], 
         more = [f"and {hidden} more"] if hidden > 0 else []
         listed = [*problems[:SHOWN], *more]
         text = listed[0] if len(listed) == 1 else f"{len(problems)} problems\n  " + "\n  ".join(listed)
-        raise BadInput(f"{where}: {text}") from None
+        plain = where == COMMAND_LINE and len(listed) == 1  # the option names its place itself
+        raise BadInput(text if plain else f"{where}: {text}") from None
 
 
 def nearest(name: str, names: Iterable[str]) -> str | None:

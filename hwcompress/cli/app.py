@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The commands: each checks its options, calls the layer below and prints what it got."""
+
+from typing import Annotated, Any
+
+import typer
+
+from hwcompress import __version__
+from hwcompress.cli import jobs
+from hwcompress.cli.options import BuildFolder, ConfigFile, Debug, Explain, Json, ModelFile, planning
+
+app = typer.Typer(
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="Trained ONNX networks become compressed fixed-point FPGA designs, proven against a bit-exact simulator.",
+)
+Options = dict[str, Any]
+SWEEP_AXES = frozenset({"weight_bits", "activation_bits", "sparsity", "reuse", "strategy", "out", "verify", "vectors"})
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"hwcompress {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def start(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+    debug: Debug = False,
+) -> None:
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+@app.command("compile")
+@planning()
+def compile_(
+    model: ModelFile,
+    config: ConfigFile = None,
+    json: Json = False,
+    explain: Explain = False,
+    debug: Debug = False,
+    *,
+    options: Options,
+) -> None:
+    """Import, compress, plan, emit and report: the main job."""
+    jobs.compile_model(model, config, options, json, explain)
+
+
+@app.command()
+@planning(without=frozenset({"out", "verify", "vectors", "backend"}))
+def estimate(
+    model: ModelFile,
+    config: ConfigFile = None,
+    json: Json = False,
+    explain: Explain = False,
+    debug: Debug = False,
+    *,
+    options: Options,
+) -> None:
+    """The plan and its resources; writes no hardware."""
+    jobs.estimate_model(model, config, options, json, explain)
+
+
+@app.command()
+@planning(without=SWEEP_AXES)
+def sweep(
+    model: ModelFile,
+    bits: Annotated[
+        str, typer.Option(metavar="LIST", help="Weight and activation bits: 4,6,8; 4x8 is weights x activations.")
+    ] = "8",
+    reuse: Annotated[str, typer.Option(metavar="LIST", help="1,4,16 or auto.")] = "auto",
+    sparsity: Annotated[str, typer.Option(metavar="LIST", help="0,0.5")] = "0",
+    strategy: Annotated[str, typer.Option(metavar="LIST", help="auto,dsp,lut")] = "auto",
+    jobs_: Annotated[
+        str | None, typer.Option("--jobs", metavar="N", help="Processes; default one a processor.")
+    ] = None,
+    out: Annotated[
+        str | None, typer.Option(metavar="DIR", help="Where sweep.csv, sweep.json and pareto.html go.")
+    ] = None,
+    config: ConfigFile = None,
+    json: Json = False,
+    debug: Debug = False,
+    *,
+    options: Options,
+) -> None:
+    """Precision x reuse x strategy x sparsity, Pareto front."""
+    axes = {"bits": bits, "reuse": reuse, "sparsity": sparsity, "strategy": strategy}
+    jobs.sweep_model(model, config, options, axes, jobs_, out, json)
+
+
+@app.command()
+def simulate(
+    build: BuildFolder,
+    simulator: Annotated[str | None, typer.Option(metavar="S", help="verilator, icarus or both. [verilator]")] = None,
+    vectors: Annotated[str, typer.Option(metavar="N", help="Frames.")] = "100",
+    csim: Annotated[bool, typer.Option("--csim", help="The HLS C++ with g++, alone or beside --simulator.")] = False,
+    waves: Annotated[bool, typer.Option("--waves", help="Keep the waveforms, under BUILD/bench.")] = False,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Simulate a build; exit 1 if a code or cycle differs."""
+    jobs.simulate_build(build, simulator, vectors, csim, waves, json)
+
+
+@app.command()
+def synth(
+    build: BuildFolder,
+    pnr: Annotated[bool, typer.Option("--pnr", help="Place and route too, where the target has it.")] = False,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Synthesize a build with Yosys, beside the estimate."""
+    jobs.synthesize_build(build, pnr, json)
+
+
+@app.command()
+def report(build: BuildFolder, json: Json = False, explain: Explain = False, debug: Debug = False) -> None:
+    """Show a build's report again."""
+    jobs.show_report(build, json, explain)
+
+
+@app.command()
+def inspect(
+    model: ModelFile,
+    write_config: Annotated[
+        str | None,
+        typer.Option(metavar="F.toml", help="Write a config with every layer and its legal reuse values."),
+    ] = None,
+    explain: Annotated[bool, typer.Option("--explain", help="List every node.")] = False,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """What a model holds; exit 2 if it cannot be compiled."""
+    jobs.inspect_model(model, write_config, explain, json)
+
+
+@app.command()
+def targets(json: Json = False, debug: Debug = False) -> None:
+    """The multiplier geometries and devices known."""
+    jobs.show_targets(json)
