@@ -3,12 +3,12 @@
 
 import hashlib
 import heapq
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import onnx
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError, Message
 from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto
 
 from hwcompress.errors import BadInput, UnsupportedModel, quote
@@ -41,9 +41,11 @@ def read(path: Path) -> File:
         model.ParseFromString(data)
     except (DecodeError, RecursionError, ValueError):
         raise BadInput(
-            f"{quote(str(path))}: not an ONNX model, or cut short ({len(data)} bytes); export it again"
+            f"{quote(str(path), 240)}: not an ONNX model, or cut short ({len(data)} bytes); export it again"
         ) from None
     _check(model, path)
+    if not _readable(model):
+        raise BadInput(f"{quote(str(path), 240)}: a name in it is no text (not UTF-8); the file is damaged")
     loader = Loader(path.parent, MAX_BYTES - len(data))
     for tensor in tensors(model):
         loader.fill(tensor)
@@ -54,7 +56,7 @@ def read(path: Path) -> File:
 
 
 def _bytes(path: Path) -> bytes:
-    where = quote(str(path))
+    where = quote(str(path), 240)
     try:
         if path.is_dir():
             raise BadInput(f"{where} is a directory; name an ONNX file")
@@ -73,7 +75,7 @@ def _bytes(path: Path) -> bytes:
 
 
 def _check(model: ModelProto, path: Path) -> None:
-    where = quote(str(path))
+    where = quote(str(path), 240)
     if not model.HasField("graph") or not (model.ir_version or model.opset_import):
         raise BadInput(f"{where}: not an ONNX model (no graph and no version in it); export it again")
     if not model.graph.node:
@@ -85,6 +87,24 @@ def _check(model: ModelProto, path: Path) -> None:
                 f"{where}: written for opset {opset.version}; {OLDEST_OPSET} to {newest} are supported; "
                 "convert it with onnx.version_converter"
             )
+
+
+def _readable(model: ModelProto) -> bool:
+    """Every text in the model is text: protobuf hands out bytes where it is not UTF-8."""
+    waiting: list[Message] = [model]
+    while waiting:
+        for field, value in waiting.pop().ListFields():
+            if field.type == field.TYPE_MESSAGE:
+                waiting.extend([value] if isinstance(value, Message) else value)
+            elif (field.type == field.TYPE_STRING and isinstance(value, bytes)) or (
+                field.type == field.TYPE_STRING and not isinstance(value, str) and not _all_text(value)
+            ):
+                return False
+    return True
+
+
+def _all_text(values: Iterable[object]) -> bool:
+    return all(isinstance(value, str) for value in values)
 
 
 def tensors(model: ModelProto) -> Iterator[TensorProto]:
@@ -122,8 +142,7 @@ def _drop_zipmap(graph: GraphProto) -> None:
         del node.attribute[:]
         for value in graph.output:
             if value.name == node.output[0]:
-                value.type.Clear()
-                value.type.tensor_type.elem_type = TensorProto.FLOAT
+                value.ClearField("type")  # follows from its tensor: float or double
 
 
 def _sort(graph: GraphProto) -> None:

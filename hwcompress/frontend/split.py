@@ -43,9 +43,16 @@ def split(survey: Survey, source: str | None) -> Split:
     if source is not None and any(node.op not in HOST for node in rest):
         general += _fork(end, readers.get(end, []), end in outputs)
     if source is not None and not (problems or general or any(survey.steps[node.index].ops for node in chain)):
-        what = str(rest[0]) if rest else "the output"
-        general.append(f"nothing can be built: no product, scaling or activation stands between the input and {what}")
+        problems, general = _nothing(survey, rest[0] if rest else None)
     return Split(chain, end, rest, problems, tuple(general))
+
+
+def _nothing(survey: Survey, stop: RawNode | None) -> tuple[dict[int, str], list[str]]:
+    """Why the hardware would be empty: `stop` is the first node that it could not hold."""
+    if stop is not None and stop.op in HARDWARE and stop.index in survey.refusals:
+        return {stop.index: survey.refusals[stop.index]}, []
+    what = "the output" if stop is None else str(stop)
+    return {}, [f"nothing can be built: no product, scaling or activation stands between the input and {what}"]
 
 
 def _fork(end: str, readers: list[RawNode], is_output: bool) -> list[str]:

@@ -132,7 +132,8 @@ def _turn(graph: GraphProto, indices: set[int]) -> None:
 def _untyped(value: ValueInfoProto) -> ValueInfoProto:
     """An output without its shape, which may hold an old batch."""
     copy = ValueInfoProto(name=value.name)
-    copy.type.tensor_type.elem_type = value.type.tensor_type.elem_type
+    if value.type.tensor_type.elem_type:
+        copy.type.tensor_type.elem_type = value.type.tensor_type.elem_type
     return copy
 
 

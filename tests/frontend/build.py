@@ -6,14 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 from hwcompress.frontend.host import HostTail
 from hwcompress.frontend.model import Model
 from hwcompress.frontend.onnx_import import load
-from hwcompress.frontend.runtime import OnnxRunner
+from hwcompress.frontend.runtime import OnnxRunner, ort
 from hwcompress.ir.graph import check_chain
 from hwcompress.passes.pipeline import simplify
 from hwcompress.sim.reference import run_float
@@ -30,7 +29,7 @@ def node(op: str, inputs: str, outputs: str, **attributes: Any) -> NodeProto:
 
 def model(
     nodes: Sequence[NodeProto],
-    weights: Mapping[str, Array] | None = None,
+    weights: Mapping[str, Any] | None = None,
     shape: Sequence[int | str | None] = ("N", 4),
     opset: int = 17,
     *,
@@ -56,6 +55,10 @@ def save(folder: Path, made: ModelProto, name: str = "m.onnx") -> Path:
     path = folder / name
     path.write_bytes(made.SerializeToString())
     return path
+
+
+def f32(values: Any) -> Array:
+    return np.array(values, dtype=np.float32)
 
 
 def weights(*shape: int, seed: int = 0, low: int = -4, high: int = 5) -> Array:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from onnx import ModelProto, TensorProto, defs, helper, numpy_helper
 
-from tests.frontend.build import agrees, model, node, weights
+from tests.frontend.build import agrees, f32, model, node, weights
 
 NEWEST = defs.onnx_opset_version()
 W43, W34, B3 = weights(4, 3), weights(3, 4), weights(3, seed=2)
@@ -89,7 +89,7 @@ EXACT: dict[str, tuple[int, Callable[[int], ModelProto]]] = {
     "prelu_zero": (7, lambda o: dense(o, node("PRelu", "h s", "y"), s=np.zeros(1, np.float32))),
     "min_max": (
         8,
-        lambda o: dense(o, node("Max", "lo h", "m"), node("Min", "m hi", "y"), lo=np.float32(0), hi=np.float32([6])),
+        lambda o: dense(o, node("Max", "lo h", "m"), node("Min", "m hi", "y"), lo=np.float32(0), hi=f32([6])),
     ),
     "max_only": (8, lambda o: dense(o, node("Max", "h a b", "y"), a=np.float32(-2), b=np.float32(1))),
     "flatten": (
@@ -236,7 +236,7 @@ def test_batch_normalization_not_spatial(opset, tmp_path):
     from hwcompress.sim.reference import run_float
     from tests.frontend.build import save
 
-    stats = {k: weights(2, 2, seed=i) for i, k in enumerate("sbm")} | {"v": np.float32([[1, 4], [16, 1]])}
+    stats = {k: weights(2, 2, seed=i) for i, k in enumerate("sbm")} | {"v": f32([[1, 4], [16, 1]])}
     made = model([node("BatchNormalization", "x s b m v", "y", epsilon=0.0, spatial=0)], stats, ("N", 2, 2), opset)
     graph = load(save(tmp_path, made)).graph
     x = np.arange(8.0).reshape(2, 4)
