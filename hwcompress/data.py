@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Calibration and evaluation data: an .npz file, or a dict of the same arrays."""
 
+import contextlib
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from hwcompress.errors import BadInput, quote
 
 Array = NDArray[Any]
 CALIBRATION = 512  # samples
-KEYS = ("x_train", "y_train", "x_test", "y_test", "x", "y")
+KEYS = ("x_train", "y_train", "x_test", "y_test", "x", "y", "group")
 UNREADABLE = (OSError, EOFError, ValueError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 
@@ -27,6 +28,7 @@ class Data:
     x_test: Array  # [samples, ...]
     y_test: Array | None  # [samples] or [samples, outputs]
     notes: tuple[str, ...]  # what was decided here, for the report
+    group: Array | None = None  # [samples]: the labelled unit of each sample, where y_test has a label a group
 
 
 def load_data(source: str | Path | Mapping[str, Any], seed: int = 0, inputs: Iterable[str] = ()) -> Data:
@@ -42,15 +44,21 @@ def load_data(source: str | Path | Mapping[str, Any], seed: int = 0, inputs: Ite
         where, get, names = "data", source.__getitem__, [str(k) for k in source]
         return _choose(where, get, names, seed, tuple(inputs))
     where = f"data {quote(str(source))}"
+    with contextlib.ExitStack() as opened:
+        archive = _open(where, source, opened)
+        return _choose(where, archive.__getitem__, list(archive.files), seed, tuple(inputs))
+
+
+def _open(where: str, source: str | Path, opened: contextlib.ExitStack) -> "np.lib.npyio.NpzFile":
     try:
-        archive = np.load(source, allow_pickle=False)
+        file = opened.enter_context(Path(source).open("rb"))
+        archive = np.load(file, allow_pickle=False)
     except UNREADABLE as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else "not an .npz file"
         raise BadInput(f"{where}: an .npz file wanted, cannot be read ({reason}). {HOW}") from None
     if not isinstance(archive, np.lib.npyio.NpzFile):
         raise BadInput(f"{where}: an .npz file with named arrays wanted, a single array found. {HOW}")
-    with archive:
-        return _choose(where, archive.__getitem__, list(archive.files), seed, tuple(inputs))
+    return opened.enter_context(archive)
 
 
 HOW = "Try: numpy.savez('d.npz', x_train=..., x_test=..., y_test=...)"
@@ -73,6 +81,10 @@ def _choose(where: str, get: Get, names: list[str], seed: int, inputs: tuple[str
             raise BadInput(f"{where}: x_train, x_test or x wanted, {_listed(names)} found. {HOW}")
         notes.append("data: no x_test; accuracy is that of x_train")
         return _made(where, x["x_train"], x["x_train"], y.get("y_train"), seed, notes)
+    group = _numbers(where, "group", get, keys) if "group" in keys else None
+    if group is not None and "x_train" in x and "y_test" in y:
+        _same_samples(where, x["x_train"], x["x_test"])
+        return _grouped(where, x["x_train"], x["x_test"], y["y_test"], group, seed, notes)
     if "x_train" in x:
         _same_samples(where, x["x_train"], x["x_test"])
         return _made(where, x["x_train"], x["x_test"], y.get("y_test"), seed, notes)
@@ -97,6 +109,18 @@ def _made(where: str, x_train: Array, x_test: Array, y_test: Array | None, seed:
         order = np.random.default_rng(seed).permutation(len(x_train))[:CALIBRATION]
         picked = x_train[np.sort(order)]
     return Data(picked, x_test, y_test, tuple(notes))
+
+
+def _grouped(
+    where: str, x_train: Array, x_test: Array, y: Array, group: Array, seed: int, notes: list[str]
+) -> Data:
+    """Labels belong to groups of samples, as the clips of an anomaly detector."""
+    _same_length(where, "x_test", x_test, "group", group)
+    groups = len(np.unique(group))
+    if groups != len(y):
+        raise BadInput(f"{where}: one label in y_test for each of {groups} groups wanted, {len(y)} found")
+    made = _made(where, x_train, x_test, None, seed, notes)
+    return replace(made, y_test=y, group=group)
 
 
 def _keys(where: str, names: list[str], inputs: tuple[str, ...]) -> dict[str, str]:

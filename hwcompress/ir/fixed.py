@@ -8,7 +8,7 @@ from enum import Enum
 import numpy as np
 from numpy.typing import NDArray
 
-from hwcompress.errors import BadInput
+from hwcompress.errors import BadInput, quote
 
 Codes = NDArray[np.int64]  # integer codes; never real values
 Reals = NDArray[np.float64]  # real values; never codes
@@ -109,10 +109,10 @@ def parse_format(text: str) -> Format:
             overflow = Overflow(match["sat"] or "WRAP")
         except ValueError:
             raise BadInput(
-                f"type '{clean}': rounding must be RND, RND_CONV or TRN and overflow SAT or WRAP"
+                f"type {quote(clean)}: rounding must be RND, RND_CONV or TRN and overflow SAT or WRAP"
             ) from None
         return Format(FixedPoint(width, width - whole, not match["u"]), rounding, overflow)
-    raise BadInput(f"type '{clean[:80]}' is not a fixed-point type; write s8f6, u8f0 or fixed<8,2,RND,SAT>")
+    raise BadInput(f"type {quote(clean)} is not a fixed-point type; write s8f6, u8f0 or fixed<8,2,RND,SAT>")
 
 
 def round_shift(q: Codes, shift: Codes | int, rounding: Rounding) -> Codes:
