@@ -2,3 +2,19 @@
 """Trained ONNX networks become compressed fixed-point FPGA designs, proven against a bit-exact simulator."""
 
 __version__ = "0.1.0"
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from hwcompress.api import Design, compile, estimate, open_build  # noqa: A004
+
+__all__ = ["Design", "__version__", "compile", "estimate", "open_build"]
+
+
+def __getattr__(name: str) -> Any:
+    """The public names, imported when first used: `import hwcompress` stays light."""
+    if name in ("Design", "compile", "estimate", "open_build"):
+        from hwcompress import api  # noqa: PLC0415
+
+        return getattr(api, name)
+    raise AttributeError(f"module 'hwcompress' has no attribute {name!r}")

@@ -111,8 +111,8 @@ class Config(BaseModel):
         devices.DEFAULT, description="a multiplier geometry or a device name"
     )
     data: Annotated[Any, BeforeValidator(_data)] = Field(None, description="an .npz file, or (Python) a dict of arrays")
-    metric: Literal["top1", "binary", "mse", "r2", "agreement"] | None = Field(
-        None, description="one of top1, binary, mse, r2, agreement"
+    metric: Literal["top1", "binary", "mse", "r2", "agreement", "auc"] | None = Field(
+        None, description="one of top1, binary, mse, r2, agreement, auc (anomaly detection: labels of groups)"
     )
     mean: Reals = Field(0.0, description="a number, or one for each channel")
     std: Reals = Field(1.0, description="a number above 0, or one for each channel")

@@ -83,7 +83,7 @@ def _island(d: Design, k: int, island: Island, source: Bus) -> Bus:
     d.wire(f"reserve_{k + 1}")
     bus = _direct(d, k, head, source) if isinstance(head, Direct) else _buffer(d, k, head, source, reserve)
     for core in island.cores:
-        bus = add_core(d, core, bus)
+        bus = add_core(core, d, bus)
     return _collect(d, k, head, bus) if isinstance(head, Buffer) else bus
 
 

@@ -27,11 +27,30 @@ def sqnr_db(reference: Reals, y: Reals) -> float | None:
     return 10.0 * float(np.log10(power / noise)) if noise > 0 and power > 0 else None
 
 
-def score(metric: str, y: Reals, labels: Labels | None, x: Reals | None = None) -> float | None:
-    """The metric of answers y [n, ...]: top1 and binary in percent, mse, r2; None without labels.
+def auc(scores: Reals, labels: Labels) -> float:
+    """Area under the ROC curve by rank sums (Mann and Whitney 1947), ties at half."""
+    positive, negative = scores[labels == 1], scores[labels != 1]
+    wins = positive[:, None] > negative[None]
+    ties = positive[:, None] == negative[None]
+    return float(np.mean(wins + 0.5 * ties)) if wins.size else 0.0
 
-    mse without labels compares with x, the input (autoencoders).
+
+def reconstruction_auc(y: Reals, x: Reals, labels: Labels, group: NDArray[np.integer]) -> float:
+    """auc of the mean squared reconstruction error of each group of samples (anomaly detection)."""
+    errors = np.mean((y.reshape(len(y), -1) - x) ** 2, axis=1)
+    return auc(np.array([errors[group == g].mean() for g in np.unique(group)]), labels)
+
+
+def score(
+    metric: str, y: Reals, labels: Labels | None, x: Reals | None = None, group: NDArray[np.integer] | None = None
+) -> float | None:
+    """The metric of answers y [n, ...]: top1 and binary in percent, mse, r2, auc; None without labels.
+
+    mse without labels compares with x, the input (autoencoders); auc wants the group of each sample.
     """
+    if metric == "auc":
+        complete = labels is not None and group is not None and x is not None
+        return reconstruction_auc(y, x, labels, group) if complete else None
     if metric == "mse" and labels is None and x is not None and x.size == y.size:
         return float(np.mean((y.reshape(len(y), -1) - x.reshape(len(x), -1)) ** 2))
     if labels is None or metric == "agreement":

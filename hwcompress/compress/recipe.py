@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a configuration to a quantized network: prune, then choose types, then drop what is dead."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from hwcompress.compress import prune
+from hwcompress.compress.calibrate import Choice, Request, calibrate
+from hwcompress.compress.stages import Stage, stages
+from hwcompress.config import Config, LayerConfig
+from hwcompress.errors import BadInput
+from hwcompress.ir.fixed import Codes, Format, Reals
+from hwcompress.ir.graph import CodeOp, Graph, Op
+from hwcompress.ops import Dense
+from hwcompress.passes.dead import drop_dead
+from hwcompress.passes.pipeline import simplify
+from hwcompress.passes.preprocess import scale_input
+
+UNEVEN = 2  # bits between the ranges of input channels from which one exponent each is tried
+BETTER = 0.8  # output error against one exponent for all, below which they are taken
+
+
+@dataclass(frozen=True, eq=False)
+class Compressed:
+    """The integer form and what led to it."""
+
+    original: Graph[Op]  # simplified; reads the user's x
+    float_graph: Graph[Op]  # pruned too; reads x * 2**exponents
+    graph: Graph[CodeOp]
+    choice: Choice
+    exponents: Codes  # of the input channels [n]; the hardware's input is x * 2**exponents
+    notes: tuple[str, ...]
+    explain: tuple[str, ...]
+
+
+def compress(graph: Graph[Op], x: Reals | None, config: Config) -> Compressed:
+    """Simplify, prune, quantize. x: calibration data [samples, n] or None.
+
+    Raises:
+        BadInput: a wish does not fit the network.
+    """
+    explain: list[str] = []
+    simple = simplify(graph, explain)
+    parts = stages(simple)
+    products = [(s.layer, s.node) for s in parts if s.product is not None]
+    config.check_patterns(dict.fromkeys([*products, *((s.layer, s.node) for s in parts)]))
+    pruned = _prune(simple, parts, config)
+    exponents = np.zeros(graph.channels, dtype=np.int64)
+    choice = calibrate(pruned, x, request(pruned, config))
+    notes = list(choice.notes)
+    if x is not None and config.input_type is None and (uneven := uneven_exponents(x)).any():
+        scaled = simplify(scale_input(pruned, uneven))
+        trial = calibrate(scaled, x * np.exp2(uneven.astype(np.float64)), request(scaled, config))
+        if _error(trial, scaled, x, uneven) < BETTER * _error(choice, pruned, x, exponents):
+            pruned, choice, exponents = scaled, trial, uneven
+            notes = [*trial.notes, "input channels differ in range: one power of two each"]
+    return Compressed(
+        simple,
+        pruned,
+        drop_dead(choice.quantized.graph, explain),
+        choice,
+        exponents,
+        tuple(notes),
+        tuple(explain),
+    )
+
+
+def _error(choice: Choice, graph: Graph[Op], x: Reals, exponents: Codes) -> float:
+    value = x * np.exp2(exponents.astype(np.float64))
+    for stage in stages(graph):
+        value = stage.run(value)
+    return float(np.mean((choice.quantized.output - value) ** 2))
+
+
+def uneven_exponents(x: Reals) -> Codes:
+    """Powers of two that bring every channel to the range of the widest [n]; zeros where all are alike."""
+    widest = np.abs(x).max(axis=0)
+    used = widest > 0
+    if not used.any():
+        return np.zeros(x.shape[1], dtype=np.int64)
+    ratio = np.where(used, widest.max() / np.where(used, widest, 1.0), 1.0)
+    exponents = np.floor(np.log2(ratio)).clip(0, 30).astype(np.int64)
+    return exponents if exponents.max() >= UNEVEN else np.zeros_like(exponents)
+
+
+def _prune(graph: Graph[Op], parts: Sequence[Stage], config: Config) -> Graph[Op]:
+    """Global pruning first; what a layer asks for itself on top."""
+    names = {s.node: s.layer for s in parts if isinstance(s.product, Dense)}
+    own = {node: config.for_layer(layer, node) for node, layer in names.items()}
+    if config.prune == "threshold" and config.quality is not None:
+        graph = prune.prune_threshold(graph, dict.fromkeys(names, config.quality))
+    elif config.sparsity and config.prune == "layer":
+        graph = prune.prune_layers(graph, dict.fromkeys(names, config.sparsity))
+    elif config.sparsity:
+        graph = prune.prune_global(graph, config.sparsity)
+    share = {n: c.sparsity for n, c in own.items() if c.sparsity is not None}
+    quality = {n: c.quality for n, c in own.items() if c.quality is not None}
+    return prune.prune_threshold(prune.prune_layers(graph, share), quality)
+
+
+def request(graph: Graph[Op], config: Config) -> Request:
+    """The configuration resolved to the stages of a network."""
+    parts = stages(graph)
+    own = {s.layer: config.for_layer(s.layer, s.node) for s in reversed(parts)}
+    weight_bits = {layer: c.weight_bits or _whole(config.weight_bits, "weight") for layer, c in own.items()}
+    bits = _whole(config.activation_bits, "activation")
+    values = dict(_value_formats(parts, own))
+    if config.input_type is not None:
+        values["input"] = config.input_type
+    return Request(
+        weight_bits,
+        {layer: c.activation_bits or bits for layer, c in own.items()} | {"input": bits},
+        {layer: c.weight_type for layer, c in own.items() if c.weight_type is not None},
+        values,
+        config.calibration,
+        config.bias_correction,
+        config.per_channel,
+    )
+
+
+def _whole(bits: int | str, what: str) -> int:
+    if isinstance(bits, str):
+        raise BadInput(f"--{what}-bits auto: mixed precision is not available in this version; give 2 to 16")
+    return bits
+
+
+def _value_formats(parts: Sequence[Stage], own: dict[str, LayerConfig]) -> list[tuple[str, Format]]:
+    """output_type is the type that leaves a layer, table_type what its first table reads."""
+    out: list[tuple[str, Format]] = []
+    for k, stage in enumerate(parts):
+        last = k + 1 == len(parts) or parts[k + 1].layer != stage.layer
+        wish = own[stage.layer]
+        kind = wish.output_type if last else wish.table_type
+        if kind is not None:
+            out.append((stage.key, kind))
+    return out
+

@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A build directory, written as a whole or not at all."""
+
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from hwcompress.codegen.fixed_onnx import Boundary, fixed_model
+from hwcompress.codegen.hls import render_hls
+from hwcompress.codegen.scripts import render_scripts
+from hwcompress.codegen.verilog import render_verilog
+from hwcompress.compress.recipe import Compressed
+from hwcompress.config import Config
+from hwcompress.config_file import dump
+from hwcompress.cost.schedule import Timing
+from hwcompress.engines.base import Stream
+from hwcompress.engines.pipeline import Pipeline
+from hwcompress.errors import BadInput, quote
+from hwcompress.frontend.model import Model
+from hwcompress.ir.fixed import Codes
+from hwcompress.report import files, html
+from hwcompress.report.schema import Report
+from hwcompress.verify.bench import BenchSpec, PortSpec, write_bench
+
+ONNX_TYPES = {"float32": 1, "float64": 11, "float16": 10, "uint8": 2, "int8": 3, "int32": 6, "int64": 7}
+FLOAT = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Emission:
+    """All that a build directory holds."""
+
+    model: Model
+    config: Config
+    compressed: Compressed
+    pipeline: Pipeline
+    timing: Timing
+    report: Report
+    x: Codes  # stimulus [frames, n]
+    y: Codes  # expected codes [frames, m]
+
+
+def emit(what: Emission, folder: Path) -> Path:
+    """Write next to the folder, then swap: an earlier build stays as it was until the new one is complete.
+
+    Raises:
+        BadInput: the place cannot be written or holds something else than a build.
+    """
+    folder = folder.absolute()
+    if folder.exists() and not _replaceable(folder):
+        raise BadInput(
+            f"--out {quote(str(folder))}: a new or empty folder or an earlier build wanted, found something else "
+            "(no report.json). Try: another --out"
+        )
+    fresh = folder.parent / f".{folder.name[:80]}.{os.getpid()}.new"
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        _write(what, fresh)
+        _swap(fresh, folder)
+    except OSError as error:
+        raise BadInput(f"--out {quote(str(folder))}: cannot be written ({error.strerror or error})") from None
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+    return folder
+
+
+def _replaceable(folder: Path) -> bool:
+    return folder.is_dir() and ((folder / "report.json").is_file() or not any(folder.iterdir()))
+
+
+def _swap(fresh: Path, folder: Path) -> None:
+    old = fresh.with_suffix(".old")
+    if folder.exists():
+        folder.rename(old)
+    try:
+        fresh.rename(folder)
+    except OSError:
+        if old.exists():
+            old.rename(folder)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _write(what: Emission, folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    backend = what.config.backend
+    texts: dict[str, str] = {"config.toml": dump(what.config, folder)}
+    if backend in ("verilog", "both"):
+        texts |= {f"verilog/{name}": text for name, text in render_verilog(what.pipeline).items()}
+    if backend in ("hls", "both"):
+        texts |= render_hls(what.pipeline, what.config.device.part, what.config.clock_mhz)
+    texts |= render_scripts(what.pipeline, what.config, tuple(texts))
+    _write_texts(folder, texts)
+    (folder / "model.fixed.onnx").write_bytes(fixed_model(what.compressed.graph, boundary(what)))
+    write_bench(bench_spec(what), what.x, what.y, folder / "bench")
+    files.write(what.report, folder)
+    html.write(what.report, folder)
+
+
+def _write_texts(folder: Path, texts: Mapping[str, str]) -> None:
+    for name, text in texts.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+
+def boundary(what: Emission) -> Boundary:
+    """The model's own ports around the codes."""
+    graph, model = what.compressed.graph, what.model
+    scale = graph.types[graph.input].element.step * np.exp2(-what.compressed.exponents.astype(np.float64))
+    plain = what.config.mean == 0.0 and what.config.std == 1.0
+    kind = ONNX_TYPES.get(model.input.dtype, FLOAT) if plain else FLOAT
+    return Boundary(
+        model.input.name, model.input.sample_shape, kind, scale, model.graph.output, model.tail_shape
+    )
+
+
+def bench_spec(what: Emission) -> BenchSpec:
+    """What the harness has to know."""
+    p = what.pipeline
+    shifts = tuple(what.compressed.exponents.tolist()) if what.compressed.exponents.any() else ()
+    return BenchSpec(
+        p.top,
+        p.interface.value,
+        _port(p.input, shifts),
+        _port(p.output, ()),
+        what.timing.latency_cycles,
+        what.timing.interval_cycles,
+    )
+
+
+def _port(s: Stream, shifts: tuple[int, ...]) -> PortSpec:
+    return PortSpec(
+        s.elements, s.per_beat, s.beats, s.type.width, s.type.signed, s.tdata_bits, s.type.frac, shifts
+    )

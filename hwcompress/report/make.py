@@ -1,0 +1,242 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The report of a finished plan."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from hwcompress import __version__
+from hwcompress.compress.recipe import Compressed
+from hwcompress.config import Config
+from hwcompress.cost.schedule import Timing, schedule, size_buffers
+from hwcompress.engines.assemble import assemble
+from hwcompress.engines.base import Product, Resources, Stream
+from hwcompress.engines.dense import DenseFolded, DenseUnrolled
+from hwcompress.engines.elementwise import AffineLanes
+from hwcompress.engines.plan import Layer, Plan, layers
+from hwcompress.explore.planner import Planned
+from hwcompress.frontend.model import Model
+from hwcompress.ir.fixed import Reals
+from hwcompress.ir.graph import CodeOp, Graph, Op
+from hwcompress.ops import Affine, AffineCodes, Dense, DenseCodes
+from hwcompress.report import schema
+
+FLOAT_BYTES = 4
+
+
+@dataclass(frozen=True, eq=False)
+class Facts:
+    """All that a report tells."""
+
+    model: Model
+    config: Config
+    compressed: Compressed
+    planned: Planned
+    accuracy: schema.AccuracyPart
+    notes: Sequence[str]
+
+
+def make_report(facts: Facts) -> schema.Report:
+    """The report before any verification or synthesis."""
+    config, planned = facts.config, facts.planned
+    graph = facts.compressed.graph
+    storage = [_storage(x) for x in layers(graph) if x.product is not None]
+    kept = sum(s.nonzero for s in storage)
+    weights = sum(s.weights for s in storage)
+    dense_bytes = sum(s.compressed_bytes for s in storage)
+    parameters = _parameters(facts.model.graph)
+    total = planned.estimate.total
+    over = total.over(config.device.budget)
+    return schema.Report(
+        version=__version__,
+        model=schema.ModelPart(
+            name=facts.model.name,
+            sha256=facts.model.sha256,
+            macs=_macs(facts.model.graph),
+            parameters=parameters,
+            nonzero_parameters=kept + _biases(graph),
+        ),
+        inputs=[_input(facts)],
+        outputs=[_output(facts)],
+        target=_target(config),
+        compression=schema.CompressionPart(
+            float_bytes=FLOAT_BYTES * parameters,
+            compressed_bytes=dense_bytes,
+            ratio=round(FLOAT_BYTES * parameters / max(1, dense_bytes), 4),
+            sparsity=round(1 - kept / max(1, weights), 6),
+            layers=storage,
+        ),
+        resources=counts(total),
+        timing=schema.TimingPart(
+            latency_cycles=planned.timing.latency_cycles, interval_cycles=planned.timing.interval_cycles
+        ),
+        accuracy=facts.accuracy,
+        layers=_layers(graph, planned),
+        host=list(facts.model.tail_ops),
+        notes=[*facts.model.notes, *facts.notes, *planned.notes],
+        plan=schema.PlanPart(
+            interface=config.interface,
+            backend=config.backend,
+            goal=_goal(config),
+            binding=", ".join(over),
+            fits=not over,
+            explain=list(facts.compressed.explain),
+        ),
+    )
+
+
+def counts(r: Resources) -> schema.ResourceCounts:
+    """As the report writes them."""
+    return schema.ResourceCounts(dsp=r.dsp, lut=r.lut, ff=r.ff, bram18=r.bram18)
+
+
+def _goal(config: Config) -> str:
+    if config.reuse != "auto":
+        return f"reuse {config.reuse}"
+    wanted = [f"{k} <= {v}" for k, v in (("latency", config.latency), ("interval", config.interval)) if v is not None]
+    return ", then ".join([" and ".join(wanted) or "smallest interval", "fewest DSPs", "LUTs", "latency"])
+
+
+def _target(config: Config) -> schema.TargetPart:
+    device = config.device
+    return schema.TargetPart(
+        name=device.name,
+        multiplier=device.multiplier,
+        device=device.device,
+        clock_mhz=config.clock_mhz,
+        budget=counts(device.budget),
+        part=device.part,
+        source=device.source,
+    )
+
+
+def _macs(graph: Graph[Op]) -> int:
+    return sum(n.op.weight.size for n in graph if isinstance(n.op, Dense))
+
+
+def _parameters(graph: Graph[Op]) -> int:
+    """Weights, biases and scales that are not trivial."""
+    total = 0
+    for node in graph:
+        if isinstance(node.op, Dense):
+            total += node.op.weight.size + (node.op.bias.size if node.op.bias.any() else 0)
+        if isinstance(node.op, Affine):
+            total += node.op.scale.size + node.op.bias.size
+    return total
+
+
+def _biases(graph: Graph[CodeOp]) -> int:
+    return sum(int(np.count_nonzero(n.op.bias)) for n in graph if isinstance(n.op, DenseCodes | AffineCodes))
+
+
+def _storage(layer: Layer) -> schema.CompressionLayer:
+    op = layer.product
+    assert op is not None
+    weight = op.weight if isinstance(op, DenseCodes) else op.scale
+    width = (op.weight_type if isinstance(op, DenseCodes) else op.scale_type).width
+    kept = int(np.count_nonzero(weight))
+    bias_bits = int(np.abs(op.bias).max(initial=0)).bit_length() + 1
+    packed = -(-(weight.size * width + op.bias.size * bias_bits) // 8)
+    return schema.CompressionLayer(
+        name=layer.name,
+        weights=weight.size,
+        nonzero=kept,
+        sparsity=round(1 - kept / weight.size, 6),
+        bits=width,
+        float_bytes=FLOAT_BYTES * (weight.size + op.bias.size),
+        compressed_bytes=packed,
+    )
+
+
+def _port(stream: Stream, name: str, shape: Sequence[int | str], scale: float | list[float]) -> schema.PortPart:
+    return schema.PortPart(
+        name=name,
+        onnx_shape=list(shape),
+        permutation=list(range(1, len(shape))) or [0],
+        type=str(stream.type),
+        scale=scale,
+        elements_per_beat=stream.per_beat,
+        beats=stream.beats,
+        tdata_bits=stream.tdata_bits,
+        elements=stream.elements,
+    )
+
+
+def _input(facts: Facts) -> schema.PortPart:
+    stream, exponents = facts.planned.pipeline.input, facts.compressed.exponents
+    scale: float | list[float] = stream.type.step
+    if exponents.any():
+        scale = [stream.type.step * 2.0 ** -int(e) for e in exponents]
+    return _port(stream, facts.model.input.name, facts.model.input.onnx_shape, scale)
+
+
+def _output(facts: Facts) -> schema.PortPart:
+    stream, model = facts.planned.pipeline.output, facts.model
+    return _port(stream, model.graph.output, ("N", *model.tail_shape), stream.type.step)
+
+
+def layer_timing(graph: Graph[CodeOp], layer: Layer, plan: Plan) -> Timing:
+    """Cycles of one layer built alone, between its own ports."""
+    names = {n.output for n in layer.after}
+    nodes = tuple(n for n in graph if n.output in names or n.op is layer.product)
+    alone = replace(graph, input=layer.value, channels=layer.inputs, nodes=nodes)
+    name = layers(alone)[0].name
+    part = replace(plan, layers={name: plan.layers[layer.name]})
+    return schedule(size_buffers(assemble(alone, part)))
+
+
+def _layers(graph: Graph[CodeOp], planned: Planned) -> list[schema.LayerPart]:
+    return [_layer(graph, layer, planned) for layer in layers(graph)]
+
+
+def _layer(graph: Graph[CodeOp], layer: Layer, planned: Planned) -> schema.LayerPart:
+    op, choice = layer.product, planned.plan.layers[layer.name]
+    timing = layer_timing(graph, layer, planned.plan)
+    cells = planned.estimate.layers.get(layer.name, Resources())
+    core = next((c for c in planned.pipeline.cores() if c.layer == layer.name), None)
+    weight = op.weight if isinstance(op, DenseCodes) else op.scale if op else np.zeros(0)
+    kind = op.weight_type if isinstance(op, DenseCodes) else op.scale_type if op else None
+    accumulator = None
+    if isinstance(core, DenseFolded | DenseUnrolled | AffineLanes) and kind is not None:
+        frac = graph.types[layer.value].element.frac + kind.frac
+        accumulator = f"s{core.acc_width}f{frac}"
+    rows, columns = weight.shape if weight.ndim == 2 else (layer.outputs, 1)
+    return schema.LayerPart(
+        name=layer.name,
+        op=type(op).__name__.removesuffix("Codes").lower() if op else "pointwise",
+        macs=weight.size,
+        reuse=choice.reuse(rows, columns),
+        pe=min(choice.pe, rows),
+        simd=choice.simd,
+        strategy=choice.product.value if op else Product.LUT.value,
+        weight_type=str(kind) if kind else None,
+        input_type=str(graph.types[layer.value].element),
+        output_type=str(graph.types[layer.after[-1].output].element),
+        accumulator_type=accumulator,
+        sparsity=round(1 - np.count_nonzero(weight) / weight.size, 6) if weight.size else 0.0,
+        dsp=cells.dsp,
+        lut=cells.lut,
+        ff=cells.ff,
+        bram18=cells.bram18,
+        latency_cycles=timing.latency_cycles,
+        interval_cycles=timing.interval_cycles,
+        products_per_dsp=1,
+        source=layer.source,
+        inputs=layer.inputs,
+        outputs=layer.outputs,
+    )
+
+
+def accuracy_part(
+    metric: str,
+    scores: tuple[float | None, float | None],
+    reference: Reals,
+    fixed: Reals,
+    agreement: float,
+    sqnr: float | None,
+) -> schema.AccuracyPart:
+    """Figures of the float model and of the codes over the same samples."""
+    return schema.AccuracyPart(
+        metric=metric, float_=scores[0], fixed=scores[1], samples=len(reference), agreement=agreement, sqnr_db=sqnr
+    )
