@@ -4,6 +4,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from hwcompress.errors import BadInput
 from hwcompress.frontend.folding import MAX_ELEMENTS, cut_shape, fold
 from hwcompress.frontend.layout import Layout
@@ -107,7 +109,8 @@ def _dynamic(result: Survey, node: RawNode) -> None:
     try:
         if rule is None:
             raise Refusal(NOT_SUPPORTED)
-        step = rule(Use(node, operands))
+        with np.errstate(all="ignore"):  # NaN and infinity are looked for in what comes out
+            step = rule(Use(node, operands))
     except Refusal as reason:
         result.refusals[node.index] = str(reason)
         if node.op in SAME_SHAPE and isinstance(operands[0], Layout) and node.outputs:

@@ -196,17 +196,35 @@ def test_unusable_inputs(tmp_path):
     assert "input 'x' holds not a tensor" in refused(tmp_path, bare, UnsupportedModel)
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, "signalling"])
 def test_weights_that_are_no_numbers(value, tmp_path):
     bad = W43.copy()
-    bad[1, 1] = value
-    made = model([node("Gemm", "x w b", "h"), node("Mul", "h b", "y")], {"w": bad, "b": bad[1]})
+    if value == "signalling":
+        bad.view(np.uint32)[1, 1] = 0x7F800001
+    else:
+        bad[1, 1] = value
+    made = model([node("Gemm", "x w v", "h"), node("Conv", "h w", "y")], {"w": bad, "v": W43[0]})
     assert refused(tmp_path, made, UnsupportedModel) == (
         "model 'm.onnx' cannot be built, 2 problems:\n"
         "  Gemm 'h': the weight holds NaN or infinity (1 of 12 values)\n"
-        "  Mul 'y': the constant holds NaN or infinity (1 of 3 values)\n"
+        "  Conv 'y': this operator is not supported\n"
         "hwcompress inspect shows every node of the model and where it would run."
-    ).replace("  Mul 'y': the constant holds NaN or infinity (1 of 3 values)\n", "").replace("2 problems", "1 problem")
+    )
+
+
+@pytest.mark.parametrize(
+    ("variance", "mean", "reason"),
+    [
+        (-1.0, 0.0, "variance + epsilon is not positive everywhere"),
+        (np.nan, 0.0, "variance + epsilon is not positive everywhere"),
+        (1e-300, 1e300, "the constant holds NaN or infinity (1 of 4 values)"),
+    ],
+)
+def test_normalization_without_meaning(variance, mean, reason, tmp_path):
+    stats = {"s": np.ones(4), "b": np.ones(4), "m": np.zeros(4), "v": np.ones(4)}
+    stats["v"][1], stats["m"][1] = variance, mean
+    made = model([node("BatchNormalization", "x s b m v", "y", epsilon=0.0)], stats, kind=TensorProto.DOUBLE)
+    assert f"BatchNormalization 'y': {reason}" in refused(tmp_path, made, UnsupportedModel)
 
 
 def test_every_unsupported_node_is_listed_at_once(tmp_path):
