@@ -55,4 +55,7 @@ def main(job_file: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    try:
+        main(Path(sys.argv[1]))
+    except RuntimeError as error:  # the tool's own messages stand above
+        sys.exit(str(error))

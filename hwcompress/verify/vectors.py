@@ -12,6 +12,8 @@ from hwcompress.errors import ToolFailed
 from hwcompress.ir.fixed import Codes
 from hwcompress.verify.bench import BenchSpec, PortSpec, read_spec, read_words, unpack, write_frames
 
+NAMES = {"float": "float32", "double": "float64"}  # of onnxruntime, where numpy has another
+
 
 @dataclass(frozen=True, slots=True)
 class Frames:
@@ -58,7 +60,8 @@ def run_onnx(model: Path, spec: BenchSpec, x: Codes) -> Codes:
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
     entry = session.get_inputs()[0]
-    dtype = np.float64 if "double" in entry.type else np.float32
+    kind = str(entry.type).removeprefix("tensor(").removesuffix(")")
+    dtype = np.dtype(NAMES.get(kind, kind))
     shape = [size if isinstance(size, int) else 1 for size in entry.shape[1:]]
     reals = (x * spec.input.scale()).astype(dtype).reshape(len(x), *shape)
     batch = entry.shape[0] if isinstance(entry.shape[0], int) else 1024
