@@ -4,10 +4,10 @@
 import contextlib
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,21 +44,30 @@ def load_data(source: str | Path | Mapping[str, Any], seed: int = 0, inputs: Ite
         where, get, names = "data", source.__getitem__, [str(k) for k in source]
         return _choose(where, get, names, seed, tuple(inputs))
     where = f"data {quote(str(source))}"
-    with contextlib.ExitStack() as opened:
-        archive = _open(where, source, opened)
+    with _opened(where, source) as archive:
         return _choose(where, archive.__getitem__, list(archive.files), seed, tuple(inputs))
 
 
-def _open(where: str, source: str | Path, opened: contextlib.ExitStack) -> "np.lib.npyio.NpzFile":
+@contextlib.contextmanager
+def _opened(where: str, source: str | Path) -> "Generator[np.lib.npyio.NpzFile[Any]]":
+    """The archive; the file is closed whatever numpy makes of it."""
     try:
-        file = opened.enter_context(Path(source).open("rb"))
+        file = Path(source).open("rb")  # noqa: SIM115 (closed below)
+    except OSError as error:
+        raise BadInput(f"{where}: an .npz file wanted, cannot be read ({error.strerror}). {HOW}") from None
+    with file:
+        yield _archive(where, file)
+
+
+def _archive(where: str, file: BinaryIO) -> "np.lib.npyio.NpzFile[Any]":
+    try:
         archive = np.load(file, allow_pickle=False)
     except UNREADABLE as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else "not an .npz file"
         raise BadInput(f"{where}: an .npz file wanted, cannot be read ({reason}). {HOW}") from None
     if not isinstance(archive, np.lib.npyio.NpzFile):
         raise BadInput(f"{where}: an .npz file with named arrays wanted, a single array found. {HOW}")
-    return opened.enter_context(archive)
+    return cast("np.lib.npyio.NpzFile[Any]", archive)
 
 
 HOW = "Try: numpy.savez('d.npz', x_train=..., x_test=..., y_test=...)"
@@ -111,9 +120,7 @@ def _made(where: str, x_train: Array, x_test: Array, y_test: Array | None, seed:
     return Data(picked, x_test, y_test, tuple(notes))
 
 
-def _grouped(
-    where: str, x_train: Array, x_test: Array, y: Array, group: Array, seed: int, notes: list[str]
-) -> Data:
+def _grouped(where: str, x_train: Array, x_test: Array, y: Array, group: Array, seed: int, notes: list[str]) -> Data:
     """Labels belong to groups of samples, as the clips of an anomaly detector."""
     _same_length(where, "x_test", x_test, "group", group)
     groups = len(np.unique(group))

@@ -23,8 +23,8 @@ WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 560, 340, 76, 46, 12, 16  # pixels
 def table(result: SweepResult) -> RenderableType:
     """One line a point, the Pareto front marked."""
     rows = new_table(
-        ["Bits w x a", "Zeros", "Engine", "Reuse"],
-        ["Accuracy", "Agreement", "DSP", "LUT", "FF", "RAMB18", "Latency", "Interval", "Front"],
+        ["Bits", "Zeros", "Engine", "Reuse"],
+        ["Accuracy", "Agreement", "DSP", "LUT", "FF", "RAMB18", "Latency", "Interval", "*"],
     )
     errors: list[Text] = []
     for row in result.rows:
@@ -35,9 +35,11 @@ def table(result: SweepResult) -> RenderableType:
             errors.append(Text(f"error {len(errors) + 1}: {shown(row.error, 300)}"))
             continue
         cells = (count(n) for n in (m.dsp, m.lut, m.ff, m.bram18, m.latency_cycles, m.interval_cycles))
-        mark = Text("front", GOOD) if row.on_front else Text("" if m.fits else "over budget", BAD)
+        mark = Text("*", GOOD) if row.on_front else Text("" if m.fits else "over", BAD)
         rows.add_row(*head, _quality(row), real(m.agreement, 2, " %"), *cells, mark)
-    title = f"Sweep: {len(result.rows)} points, {len(result.front)} on the Pareto front"
+    title = (
+        f"Sweep: {len(result.rows)} points, {len(result.front)} on the Pareto front (*); bits: weights x activations"
+    )
     return titled(title, rows, *errors)
 
 
@@ -159,7 +161,8 @@ def _describe(row: Row) -> str:
     assert m is not None
     return (
         f"{p.weight_bits} x {p.activation_bits} bits, zeros {p.sparsity:g}, {p.strategy}, reuse {p.reuse}: "
-        f"{m.dsp} DSP, {m.lut} LUT, interval {m.interval_cycles}, latency {m.latency_cycles}, {m.metric} {_quality(row)}"
+        f"{m.dsp} DSP, {m.lut} LUT, interval {m.interval_cycles}, latency {m.latency_cycles}, "
+        f"{m.metric} {_quality(row)}"
     )
 
 
