@@ -19,8 +19,9 @@ namespace hwc {
 template <class D, class X, int FOLDS, int LANES>
 vec<D::OUT_W, D::OUT_SIGNED, D::LANES> requant(const X& x, int fold, const unsigned char (&shifts)[FOLDS][LANES]) {
 #pragma HLS INLINE
-  // Neither the left shift nor the rounding carry wraps.
-  const int WIDE = (X::WIDTH + D::LEFT > D::MAX_SHIFT ? X::WIDTH + D::LEFT : D::MAX_SHIFT) + 2;
+  // Neither the left shift nor the rounding carry wraps, and LO and HI fit.
+  const int SHIFTED = X::WIDTH + D::LEFT > D::MAX_SHIFT ? X::WIDTH + D::LEFT : D::MAX_SHIFT;
+  const int WIDE = (SHIFTED > D::OUT_W ? SHIFTED : D::OUT_W) + 2;
   typedef typename number<WIDE, true>::type wide;
   vec<D::OUT_W, D::OUT_SIGNED, D::LANES> y;
   for (int k = 0; k < D::LANES; ++k) {
