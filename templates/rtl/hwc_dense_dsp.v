@@ -240,20 +240,24 @@ module hwc_dense_dsp #(
     end
   endgenerate
 
-  // Cascades, row by row; the sum of cascade g of row p is element p*G + g.
-  wire [PE*G*ACC_W-1:0] sums;
-  wire [PE*G*S*48-1:0] chain;  // pcout of slot j of cascade g of row p
+  // Cascades and tree, row by row.
+  wire [PE*ACC_W-1:0] totals;
 
   generate
     for (p = 0; p < PE; p = p + 1) begin : g_row
+      wire [G*ACC_W-1:0] sums;
+
       for (g = 0; g < G; g = g + 1) begin : g_cascade
-        for (j = (g == G - 1) ? SKIP : 0; j < S; j = j + 1) begin : g_slot
-          localparam integer COLUMN = g * S + j - ((g == G - 1) ? SKIP : 0);
-          localparam integer BEGINS = (COLUMN == g * S) ? 1 : 0;
+        localparam integer BEGIN = (g == G - 1) ? SKIP : 0;
+        wire [S*48-1:0] chain;  // pcout of each slot
+        wire unused_chain = &{1'b0, chain};
+
+        for (j = BEGIN; j < S; j = j + 1) begin : g_slot
+          localparam integer COLUMN = g * S + j - BEGIN;
+          localparam integer BEGINS = (j == BEGIN) ? 1 : 0;
           localparam integer ENDS = (j == S - 1) ? 1 : 0;
           localparam integer ACC = (FOLDED != 0 && FABRIC == 0) ? ENDS : 0;
           localparam integer BIAS = (g == 0) ? BEGINS : 0;
-          localparam integer AT = (p * G + g) * S + j;
           wire [X_W-1:0] x_slot = x[COLUMN*X_W+:X_W];
           wire [W_W-1:0] weight = weights[j*BANK_W+(g*PE+p)*W_W+:W_W];
           wire [XE-1:0] x_signed;
@@ -292,7 +296,7 @@ module hwc_dense_dsp #(
           if (BEGINS != 0) begin : g_begin
             assign pcin = 48'd0;
           end else begin : g_link
-            assign pcin = chain[(AT-1)*48+:48];
+            assign pcin = chain[(j-1)*48+:48];
           end
 
           hwc_mac #(
@@ -312,29 +316,20 @@ module hwc_dense_dsp #(
               .en_i   (enable),
               .pcin_i (pcin),
               .p_o    (sum),
-              .pcout_o(chain[AT*48+:48])
+              .pcout_o(chain[j*48+:48])
           );
 
           if (ENDS != 0) begin : g_sum
-            assign sums[(p*G+g)*ACC_W+:ACC_W] = sum;
+            assign sums[g*ACC_W+:ACC_W] = sum;
           end else begin : g_inner
             wire unused_sum = &{1'b0, sum};
           end
         end
-        for (j = 0; g == G - 1 && j < SKIP; j = j + 1) begin : g_absent
-          assign chain[((p*G+g)*S+j)*48+:48] = 48'd0;
+        for (j = 0; j < BEGIN; j = j + 1) begin : g_absent
+          assign chain[j*48+:48] = 48'd0;
         end
       end
-    end
-  endgenerate
 
-  wire unused_chain = &{1'b0, chain};
-
-  // Tree and, where the DSPs could not do it, the accumulator.
-  wire [PE*ACC_W-1:0] totals;
-
-  generate
-    for (p = 0; p < PE; p = p + 1) begin : g_tree
       hwc_tree #(
           .COUNT (G),
           .IN_W  (ACC_W),
@@ -343,11 +338,14 @@ module hwc_dense_dsp #(
       ) tree (
           .clk_i (clk_i),
           .rst_ni(rst_ni),
-          .d_i  (sums[p*G*ACC_W+:G*ACC_W]),
-          .q_o  (totals[p*ACC_W+:ACC_W])
+          .d_i   (sums),
+          .q_o   (totals[p*ACC_W+:ACC_W])
       );
     end
+  endgenerate
 
+  // Where the DSPs do not accumulate, logic does.
+  generate
     if (FOLDED == 0) begin : g_every_step
       assign valid_o = live[LIVES];
       assign acc_o   = totals;

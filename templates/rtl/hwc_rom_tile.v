@@ -20,6 +20,7 @@ module hwc_rom_tile #(
     output reg  [WIDTH-1:0] data_o
 );
 
+  // verilator lint_off UNDRIVEN
   generate
     if (BLOCK != 0) begin : g_block
       (* rom_style = "block", ram_style = "block" *)
@@ -37,6 +38,7 @@ module hwc_rom_tile #(
       always @(posedge clk_i) data_o <= rom[addr_i];
     end
   endgenerate
+  // verilator lint_on UNDRIVEN
 
 endmodule
 

@@ -44,7 +44,7 @@ module hwc_row_dsp #(
 
   wire unused_taps = &{1'b0, clk_i, rst_ni, taps_i};
 
-  genvar t;
+  genvar g, j;
   generate
     if (N < 1 || X_W < 1 || W_W < 1 || TERMS < 0 || SEGMENT < 1) begin : g_bad
       hwc_error_bad_shape error ();
@@ -57,71 +57,75 @@ module hwc_row_dsp #(
       assign acc_o = BIAS;
     end else begin : g_terms
       wire [G*ACC_W-1:0] sums;
-      wire [TERMS*48-1:0] chain;  // pcout of each term
 
-      for (t = 0; t < TERMS; t = t + 1) begin : g_slot
-        localparam integer CASCADE = t / SEGMENT;
-        localparam integer SLOT = t % SEGMENT + ((CASCADE == G - 1) ? SKIP : 0);
-        localparam integer BEGINS = (t % SEGMENT == 0) ? 1 : 0;
-        localparam integer ENDS = (SLOT == SEGMENT - 1) ? 1 : 0;
-        localparam [E_W-1:0] ENTRY = LIST[t*E_W+:E_W];
-        localparam integer INDEX = {16'd0, ENTRY[E_W-1:W_W]};
-        localparam integer AT = (SLOT * N + INDEX) * X_W;
-        wire [X_W-1:0] x = taps_i[AT+:X_W];
-        wire [W_W-1:0] weight = ENTRY[W_W-1:0];
-        wire [XE-1:0] x_signed;
-        wire [A_W-1:0] a;
-        wire [B_W-1:0] b;
-        wire [47:0] pcin;
-        wire [ACC_W-1:0] sum;
+      for (g = 0; g < G; g = g + 1) begin : g_cascade
+        localparam integer BEGIN = (g == G - 1) ? SKIP : 0;
+        wire [SEGMENT*48-1:0] chain;  // pcout of each slot
+        wire unused_chain = &{1'b0, chain};
 
-        if (X_SIGNED != 0) begin : g_signed
-          assign x_signed = x;
-        end else begin : g_unsigned
-          assign x_signed = {1'b0, x};
+        for (j = BEGIN; j < SEGMENT; j = j + 1) begin : g_slot
+          localparam integer TERM = g * SEGMENT + j - BEGIN;
+          localparam [E_W-1:0] ENTRY = LIST[TERM*E_W+:E_W];
+          localparam integer INDEX = {16'd0, ENTRY[E_W-1:W_W]};
+          localparam integer AT = (j * N + INDEX) * X_W;
+          wire [X_W-1:0] x = taps_i[AT+:X_W];
+          wire [W_W-1:0] weight = ENTRY[W_W-1:0];
+          wire [XE-1:0] x_signed;
+          wire [A_W-1:0] a;
+          wire [B_W-1:0] b;
+          wire [47:0] pcin;
+          wire [ACC_W-1:0] sum;
+
+          if (X_SIGNED != 0) begin : g_signed
+            assign x_signed = x;
+          end else begin : g_unsigned
+            assign x_signed = {1'b0, x};
+          end
+
+          if (WEIGHT_FIRST != 0) begin : g_weight_first
+            assign a = weight;
+            assign b = x_signed;
+          end else begin : g_x_first
+            assign a = x_signed;
+            assign b = weight;
+          end
+
+          if (j == BEGIN) begin : g_begin
+            assign pcin = 48'd0;
+          end else begin : g_link
+            assign pcin = chain[(j-1)*48+:48];
+          end
+
+          hwc_mac #(
+              .FAMILY(FAMILY),
+              .A_W   (A_W),
+              .B_W   (B_W),
+              .CAS   ((j == BEGIN) ? 0 : 1),
+              .ACC   (0),
+              .BIAS  ((TERM == 0) ? 1 : 0),
+              .P_W   (ACC_W)
+          ) mac (
+              .clk_i  (clk_i),
+              .a_i    (a),
+              .b_i    (b),
+              .c_i    (BIAS_48),
+              .first_i(1'b1),
+              .en_i   (1'b1),
+              .pcin_i (pcin),
+              .p_o    (sum),
+              .pcout_o(chain[j*48+:48])
+          );
+
+          if (j == SEGMENT - 1) begin : g_sum
+            assign sums[g*ACC_W+:ACC_W] = sum;
+          end else begin : g_inner
+            wire unused_sum = &{1'b0, sum};
+          end
         end
-
-        if (WEIGHT_FIRST != 0) begin : g_weight_first
-          assign a = weight;
-          assign b = x_signed;
-        end else begin : g_x_first
-          assign a = x_signed;
-          assign b = weight;
-        end
-
-        if (BEGINS != 0) begin : g_begin
-          assign pcin = 48'd0;
-        end else begin : g_link
-          assign pcin = chain[(t-1)*48+:48];
-        end
-
-        hwc_mac #(
-            .FAMILY(FAMILY),
-            .A_W   (A_W),
-            .B_W   (B_W),
-            .CAS   (1 - BEGINS),
-            .ACC   (0),
-            .BIAS  ((t == 0) ? 1 : 0),
-            .P_W   (ACC_W)
-        ) mac (
-            .clk_i  (clk_i),
-            .a_i    (a),
-            .b_i    (b),
-            .c_i    (BIAS_48),
-            .first_i(1'b1),
-            .en_i   (1'b1),
-            .pcin_i (pcin),
-            .p_o    (sum),
-            .pcout_o(chain[t*48+:48])
-        );
-
-        if (ENDS != 0) begin : g_sum
-          assign sums[CASCADE*ACC_W+:ACC_W] = sum;
-        end else begin : g_inner
-          wire unused_sum = &{1'b0, sum};
+        for (j = 0; j < BEGIN; j = j + 1) begin : g_absent
+          assign chain[j*48+:48] = 48'd0;
         end
       end
-      wire unused_chain = &{1'b0, chain};
 
       hwc_tree #(
           .COUNT (G),

@@ -121,53 +121,61 @@ module hwc_row_lut #(
     if (LEAVES == 0) begin : g_zero
       assign acc_o = {ACC_W{1'b0}};
     end else begin : g_sum
-      wire [NODES*ACC_W-1:0] nodes;  // low width() bits of each are used
+      // Element k of these is as wide as node k; the bits above, up to ACC_W, are not used.  They
+      // are read in procedures only: as parts of one net, the nodes would cost an event simulator
+      // a look at the whole tree for every node that changes.  (Yosys has no names across scopes.)
+      // verilator lint_off UNDRIVEN
+      reg [((TERMS>0)?TERMS:1)*ACC_W-1:0] leaves;
+      reg [NODES*ACC_W-1:0] sums_q;
+      // verilator lint_on UNDRIVEN
+      wire unused_nodes = &{1'b0, leaves, sums_q};
 
-      for (i = 0; i < LEAVES; i = i + 1) begin : g_leaf
-        if (i < TERMS) begin : g_term
-          localparam [23:0] ENTRY = LIST[i*24+:24];
-          localparam integer INDEX = {16'd0, ENTRY[15:0]};
-          localparam [6:0] SHIFT = ENTRY[22:16];
-          wire [X_W-1:0] x = x_i[INDEX*X_W+:X_W] ^ {X_W{ENTRY[23]}};
-          wire sign = (X_SIGNED != 0) ? x[X_W-1] : ENTRY[23];
-          wire [ACC_W+X_W-1:0] shifted = {{ACC_W{sign}}, x} << SHIFT;
-          wire unused_high = &{1'b0, shifted[ACC_W+:X_W]};
-          assign nodes[i*ACC_W+:ACC_W] = shifted[ACC_W-1:0];
-        end else begin : g_bias
-          assign nodes[i*ACC_W+:ACC_W] = BIAS;
-        end
+      for (i = 0; i < TERMS; i = i + 1) begin : g_leaf
+        localparam [23:0] ENTRY = LIST[i*24+:24];
+        localparam integer INDEX = {16'd0, ENTRY[15:0]};
+        localparam [6:0] SHIFT = ENTRY[22:16];
+        wire [X_W-1:0] x = x_i[INDEX*X_W+:X_W] ^ {X_W{ENTRY[23]}};
+        wire sign = (X_SIGNED != 0) ? x[X_W-1] : ENTRY[23];
+        wire [ACC_W+X_W-1:0] shifted = {{ACC_W{sign}}, x} << SHIFT;
+        wire unused_high = &{1'b0, shifted[ACC_W+:X_W]};
+        always @* leaves[i*ACC_W+:ACC_W] = shifted[ACC_W-1:0];
       end
 
       for (level = 1; level <= SUMS; level = level + 1) begin : g_level
         for (i = 0; i < count(level); i = i + 1) begin : g_node
-          localparam integer A = start(level - 1) + 2 * i;
           localparam integer TO = start(level) + i;
-          localparam [31:0] A_NEG = RANGES[A*64+32+:32];
-          localparam integer A_W = width(A_NEG, RANGES[A*64+:32]);
+          localparam integer A = start(level - 1) + 2 * i;
+          localparam integer B = (2 * i + 1 < count(level - 1)) ? A + 1 : A;
           localparam [31:0] TO_NEG = RANGES[TO*64+32+:32];
-          localparam integer TO_W = width(TO_NEG, RANGES[TO*64+:32]);
-          wire [A_W-1:0] a = nodes[A*ACC_W+:A_W];
-          wire a_sign = (A_NEG != 0) && a[A_W-1];
-          reg [TO_W-1:0] sum_q;
+          localparam [31:0] A_NEG = RANGES[A*64+32+:32];
+          localparam [31:0] B_NEG = RANGES[B*64+32+:32];
+          localparam integer W = width(TO_NEG, RANGES[TO*64+:32]);
+          localparam integer A_W = width(A_NEG, RANGES[A*64+:32]);
+          localparam integer B_W = width(B_NEG, RANGES[B*64+:32]);
+          localparam integer AT = TO * ACC_W;
+          localparam integer A_AT = A * ACC_W;
+          localparam integer B_AT = B * ACC_W;
+          localparam [0:0] A_SIGN = (A_NEG != 0);
+          localparam [0:0] B_SIGN = (B_NEG != 0);
 
-          if (2 * i + 1 < count(level - 1)) begin : g_add
-            localparam integer B = A + 1;
-            localparam [31:0] B_NEG = RANGES[B*64+32+:32];
-            localparam integer B_W = width(B_NEG, RANGES[B*64+:32]);
-            wire [B_W-1:0] b = nodes[B*ACC_W+:B_W];
-            wire b_sign = (B_NEG != 0) && b[B_W-1];
-            wire [TO_W-1:0] a_wide = {{(TO_W - A_W) {a_sign}}, a};
-            wire [TO_W-1:0] b_wide = {{(TO_W - B_W) {b_sign}}, b};
-            always @(posedge clk_i) sum_q <= a_wide + b_wide;
-          end else begin : g_pass
-            wire unused_sign = a_sign;
-            always @(posedge clk_i) sum_q <= a;
-          end
-          if (TO_W < ACC_W) begin : g_extend
-            wire sign = (TO_NEG != 0) && sum_q[TO_W-1];
-            assign nodes[TO*ACC_W+:ACC_W] = {{(ACC_W - TO_W) {sign}}, sum_q};
-          end else begin : g_exact
-            assign nodes[TO*ACC_W+:ACC_W] = sum_q;
+          if (A == B && level == 1 && A >= TERMS) begin : g_pass_bias
+            always @(posedge clk_i) sums_q[AT+:W] <= BIAS[W-1:0];
+          end else if (A == B && level == 1) begin : g_pass_leaf
+            always @(posedge clk_i) sums_q[AT+:W] <= leaves[A_AT+:W];
+          end else if (A == B) begin : g_pass
+            always @(posedge clk_i) sums_q[AT+:W] <= sums_q[A_AT+:W];
+          end else if (level == 1 && B >= TERMS) begin : g_add_bias
+            always @(posedge clk_i)
+              sums_q[AT+:W] <= {{(W - A_W) {A_SIGN & leaves[A_AT+A_W-1]}}, leaves[A_AT+:A_W]} +
+                               {{(W - B_W) {B_SIGN & BIAS[B_W-1]}}, BIAS[B_W-1:0]};
+          end else if (level == 1) begin : g_add_leaves
+            always @(posedge clk_i)
+              sums_q[AT+:W] <= {{(W - A_W) {A_SIGN & leaves[A_AT+A_W-1]}}, leaves[A_AT+:A_W]} +
+                               {{(W - B_W) {B_SIGN & leaves[B_AT+B_W-1]}}, leaves[B_AT+:B_W]};
+          end else begin : g_add
+            always @(posedge clk_i)
+              sums_q[AT+:W] <= {{(W - A_W) {A_SIGN & sums_q[A_AT+A_W-1]}}, sums_q[A_AT+:A_W]} +
+                               {{(W - B_W) {B_SIGN & sums_q[B_AT+B_W-1]}}, sums_q[B_AT+:B_W]};
           end
         end
       end
@@ -175,7 +183,15 @@ module hwc_row_lut #(
       localparam integer ROOT = NODES - 1;
       localparam [31:0] ROOT_NEG = RANGES[ROOT*64+32+:32];
       localparam integer ROOT_W = width(ROOT_NEG, RANGES[ROOT*64+:32]);
-      wire [ROOT_W-1:0] root;
+      wire [ROOT_W-1:0] total, root;
+
+      if (SUMS > 0) begin : g_tree
+        assign total = sums_q[ROOT*ACC_W+:ROOT_W];
+      end else if (TERMS > 0) begin : g_leaf_only
+        assign total = leaves[ROOT_W-1:0];
+      end else begin : g_bias_only
+        assign total = BIAS[ROOT_W-1:0];
+      end
 
       hwc_delay #(
           .WIDTH (ROOT_W),
@@ -183,8 +199,8 @@ module hwc_row_lut #(
       ) excess (
           .clk_i (clk_i),
           .rst_ni(rst_ni),
-          .d_i  (nodes[ROOT*ACC_W+:ROOT_W]),
-          .q_o  (root)
+          .d_i   (total),
+          .q_o   (root)
       );
 
       if (ROOT_W < ACC_W) begin : g_wide
@@ -193,7 +209,6 @@ module hwc_row_lut #(
       end else begin : g_exact
         assign acc_o = root;
       end
-      wire unused_nodes = &{1'b0, nodes};
     end
   endgenerate
 

@@ -31,11 +31,11 @@ module hwc_tree #(
     width = (IN_W + level < OUT_W) ? IN_W + level : OUT_W;
   endfunction
 
-  function integer start(input integer level);  // first bit of a level on the bus
+  function integer start(input integer level);  // first bit of the sums of a level, from level 1
     integer k;
     begin
       start = 0;
-      for (k = 0; k < level; k = k + 1) start = start + count(k) * width(k);
+      for (k = 1; k < level; k = k + 1) start = start + count(k) * width(k);
     end
   endfunction
 
@@ -48,43 +48,50 @@ module hwc_tree #(
     end
   endgenerate
 
-  wire [start(SUMS+1)-1:0] bus;  // all levels, level 0 low
+  localparam integer SUM_W = width(SUMS);
+  wire [SUM_W-1:0] all;  // the sum of all
 
   genvar i, level;
   generate
-    for (i = 0; i < COUNT; i = i + 1) begin : g_in
-      if (IN_W <= OUT_W) begin : g_all
-        assign bus[i*IN_W+:IN_W] = d_i[i*IN_W+:IN_W];
-      end else begin : g_low
-        wire unused_high = &{1'b0, d_i[i*IN_W+OUT_W+:IN_W-OUT_W]};
-        assign bus[i*OUT_W+:OUT_W] = d_i[i*IN_W+:OUT_W];
-      end
-    end
+    if (SUMS == 0) begin : g_single
+      wire unused_high = &{1'b0, d_i};
+      assign all = d_i[SUM_W-1:0];
+    end else begin : g_tree
+      // Written and read in clocked blocks only: as nets, the nodes would cost Icarus a look at
+      // the whole tree for every node that changes.
+      reg [start(SUMS+1)-1:0] sums_q;
+      assign all = sums_q[start(SUMS)+:SUM_W];
 
-    for (level = 1; level <= SUMS; level = level + 1) begin : g_level
-      localparam integer FROM_W = width(level - 1);
-      localparam integer TO_W = width(level);
-      for (i = 0; i < count(level); i = i + 1) begin : g_node
-        wire [FROM_W-1:0] a = bus[start(level-1)+2*i*FROM_W+:FROM_W];
-        reg [TO_W-1:0] sum_q;
-        if (2 * i + 1 < count(level - 1)) begin : g_add
-          wire [FROM_W-1:0] b = bus[start(level-1)+(2*i+1)*FROM_W+:FROM_W];
-          if (TO_W > FROM_W) begin : g_grow
-            always @(posedge clk_i) sum_q <= {a[FROM_W-1], a} + {b[FROM_W-1], b};
-          end else begin : g_keep
-            always @(posedge clk_i) sum_q <= a + b;
+      for (level = 1; level <= SUMS; level = level + 1) begin : g_level
+        localparam integer A_W = width(level - 1);
+        localparam integer W = width(level);
+        localparam integer GROW = W - A_W;  // 1, or 0 at the full width
+        for (i = 0; i < count(level); i = i + 1) begin : g_node
+          localparam integer AT = start(level) + i * W;
+          localparam integer A = 2 * i * ((level == 1) ? IN_W : A_W);
+          localparam integer B = A + ((level == 1) ? IN_W : A_W);
+          localparam integer FROM = start(level - 1);
+
+          if (level == 1 && 2 * i + 1 < COUNT) begin : g_add_inputs
+            always @(posedge clk_i)
+              sums_q[AT+:W] <= {{GROW{d_i[A+A_W-1]}}, d_i[A+:A_W]} +
+                               {{GROW{d_i[B+A_W-1]}}, d_i[B+:A_W]};
+          end else if (level == 1) begin : g_pass_input
+            always @(posedge clk_i) sums_q[AT+:W] <= {{GROW{d_i[A+A_W-1]}}, d_i[A+:A_W]};
+          end else if (2 * i + 1 < count(level - 1)) begin : g_add
+            always @(posedge clk_i)
+              sums_q[AT+:W] <= {{GROW{sums_q[FROM+A+A_W-1]}}, sums_q[FROM+A+:A_W]} +
+                               {{GROW{sums_q[FROM+B+A_W-1]}}, sums_q[FROM+B+:A_W]};
+          end else begin : g_pass
+            always @(posedge clk_i)
+              sums_q[AT+:W] <= {{GROW{sums_q[FROM+A+A_W-1]}}, sums_q[FROM+A+:A_W]};
           end
-        end else if (TO_W > FROM_W) begin : g_extend
-          always @(posedge clk_i) sum_q <= {a[FROM_W-1], a};
-        end else begin : g_pass
-          always @(posedge clk_i) sum_q <= a;
         end
-        assign bus[start(level)+i*TO_W+:TO_W] = sum_q;
       end
+      wire unused_inputs = &{1'b0, d_i};
     end
   endgenerate
 
-  localparam integer SUM_W = width(SUMS);
   wire [SUM_W-1:0] sum;
 
   hwc_delay #(
@@ -93,7 +100,7 @@ module hwc_tree #(
   ) excess (
       .clk_i (clk_i),
       .rst_ni(rst_ni),
-      .d_i  (bus[start(SUMS)+:SUM_W]),
+      .d_i  (all),
       .q_o  (sum)
   );
 

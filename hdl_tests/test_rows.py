@@ -1,0 +1,121 @@
+"""hwc_row_dsp, hwc_row_lut, hwc_affine: one product a weight, shifted inputs, channel by channel."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from bench import Bits, Case, Port, check, codes, pack, signed, words
+from test_dense import rom_files
+
+pytestmark = pytest.mark.hdl
+
+FRAMES = 60
+
+
+def bits_of(low: int, high: int) -> int:
+    """Width of a signed number from low to high."""
+    return max(high, -low - 1, 0).bit_length() + 1
+
+
+def row_dsp_case(rng: np.random.Generator, n: int, terms: int, segment: int, extra: int) -> Case:
+    x_w, w_w, x_signed = int(rng.integers(1, 12)), int(rng.integers(2, 12)), int(rng.integers(0, 2))
+    index = [int(v) for v in rng.permutation(n)[:terms]]
+    weight = [int(v) for v in codes(rng, w_w, True, (terms,))]
+    bias = int(codes(rng, x_w + w_w, True, (1,))[0])
+    x = np.stack([codes(rng, x_w, bool(x_signed), (n,)) for _ in range(FRAMES)])
+    acc = [bias + sum(w * int(f[i]) for i, w in zip(index, weight, strict=True)) for f in x]
+    acc_w = bits_of(min(acc), max(acc))
+    cascades = -(-terms // segment)
+    levels = max(0, cascades - 1).bit_length() + extra
+    latency = 3 + segment - 1 + levels
+    entries = pack([(i << w_w) | (w & ((1 << w_w) - 1)) for i, w in zip(index, weight, strict=True)], 16 + w_w)
+    packed = [pack(f, x_w) for f in x]
+    taps = [pack([packed[t - k] if 0 <= t - k < FRAMES else 0 for k in range(segment)], n * x_w) for t in range(FRAMES + segment)]
+    return Case(
+        "hwc_row_dsp",
+        {
+            "N": n, "X_W": x_w, "X_SIGNED": x_signed, "W_W": w_w, "TERMS": terms, "LIST": Bits(max(1, terms) * (16 + w_w), entries),
+            "SEGMENT": segment, "LEVELS": levels, "BIAS": Bits(acc_w, bias), "ACC_W": acc_w,
+        },
+        {"rst_ni": Port(1, [1]), "taps_i": Port(segment * n * x_w, list(taps))},
+        {"acc_o": Port(acc_w, [None] * latency + list(acc))},
+    )  # fmt: skip
+
+
+def test_row_dsp(tmp_path: Path, rng: np.random.Generator) -> None:
+    cases = []
+    for terms in (0, 1, 2, 3, 4, 5, 8, 13):
+        for segment in (1, 2, 3, 4, 8):
+            cases.append(row_dsp_case(rng, terms + int(rng.integers(1, 5)), terms, segment, int(rng.integers(0, 2))))
+    check(cases, tmp_path)
+
+
+def row_lut_case(rng: np.random.Generator, n: int, terms: int, extra: int, with_bias: bool, all_positive: bool = False) -> Case:
+    x_w, x_signed = int(rng.integers(1, 10)), int(rng.integers(0, 2))
+    neg = [0 if all_positive else int(v) for v in rng.integers(0, 2, terms)]
+    shift = [int(v) for v in rng.integers(0, 8, terms)]
+    index = [int(v) for v in rng.integers(0, n, terms)]
+    bias = int(codes(rng, x_w + 5, True, (1,))[0]) if with_bias else 0
+    x = np.stack([codes(rng, x_w, bool(x_signed), (n,)) for _ in range(FRAMES)])
+    terms_of = list(zip(neg, shift, index, strict=True))
+    acc = [bias + sum((~int(f[i]) if s else int(f[i])) << k for s, k, i in terms_of) for f in x]
+    acc_w = max(bits_of(min(acc), max(acc)), bits_of(bias, bias))
+    leaves = terms + (bias != 0)
+    levels = max(0, leaves - 1).bit_length() + extra
+    entries = pack([(s << 23) | (k << 16) | i for s, k, i in terms_of], 24)
+    flows = leaves > 0 and terms > 0
+    return Case(
+        "hwc_row_lut",
+        {
+            "N": n, "X_W": x_w, "X_SIGNED": x_signed, "TERMS": terms, "LIST": Bits(max(1, terms) * 24, entries), "LEVELS": levels,
+            "BIAS": Bits(acc_w, bias), "ACC_W": acc_w,
+        },
+        {"rst_ni": Port(1, [1]), "x_i": Port(n * x_w, [pack(f, x_w) for f in x])},
+        {"acc_o": Port(acc_w, [None] * max(levels, int(not flows)) + [signed(v, acc_w) for v in acc])},
+    )  # fmt: skip
+
+
+def test_row_lut(tmp_path: Path, rng: np.random.Generator) -> None:
+    cases = []
+    for terms in (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 15, 16, 17, 40):
+        for k in range(8):
+            cases.append(row_lut_case(rng, int(rng.integers(1, 9)), terms, int(k % 3 == 0), k % 2 == 0, k == 5))
+    check(cases, tmp_path)
+
+
+def affine_case(rng: np.random.Generator, tag: str, dsp: int, lanes: int, count: int, style: int, idle: float) -> Case:
+    x_w, w_w, x_signed = int(rng.integers(1, 13)), int(rng.integers(1, 13)), int(rng.integers(0, 2))
+    w = codes(rng, w_w, True, (count, lanes))
+    b = codes(rng, x_w + w_w, True, (count, lanes))
+    steps = 4 * count
+    x = np.stack([codes(rng, x_w, bool(x_signed), (lanes,)) for _ in range(steps)])
+    acc = np.stack([w[k % count] * x[k] + b[k % count] for k in range(steps)])
+    acc_w = bits_of(int(acc.min()), int(acc.max()))
+    bias_w = bits_of(int(b.min()), int(b.max()))
+    acc_w = max(acc_w, bias_w)
+    clocks = np.cumsum(rng.geometric(1 - idle, steps)) + 2
+    total = int(clocks[-1]) + 6
+    issue, valid = [0] * total, [0] * total
+    xs: list[int | None] = [None] * total
+    accs: list[int | None] = [None] * total
+    for k, clock in enumerate(int(c) for c in clocks):
+        issue[clock], valid[clock + 4] = 1, 1
+        xs[clock + 1], accs[clock + 4] = pack(x[k], x_w), pack(acc[k], acc_w)
+    return Case(
+        "hwc_affine",
+        {
+            "DSP": dsp, "LANES": lanes, "X_W": x_w, "X_SIGNED": x_signed, "W_W": w_w, "ACC_W": acc_w, "WORDS": count,
+            "WFILE": f"{tag}_w", "BFILE": f"{tag}_b", "WSTYLE": style,
+        },
+        {"rst_ni": Port(1, [0, 0] + [1] * (total - 2)), "issue_i": Port(1, list(issue)), "x_i": Port(lanes * x_w, xs)},
+        {"valid_o": Port(1, [None] + list(valid)[1:]), "acc_o": Port(lanes * acc_w, accs)},
+        rom_files(f"{tag}_w", [pack(r, w_w) for r in w], lanes * w_w, style == 1)
+        | {f"{tag}_b.mem": words([pack(r, acc_w) for r in b], lanes * acc_w)},
+    )  # fmt: skip
+
+
+def test_affine(tmp_path: Path, rng: np.random.Generator) -> None:
+    cases = []
+    for k, (dsp, lanes, count) in enumerate((d, n, c) for d in (0, 1) for n in (1, 3) for c in (1, 2, 5, 16)):
+        cases.append(affine_case(rng, f"t{k}", dsp, lanes, count, k % 2, (0.0, 0.4)[k % 3 == 0]))
+    check(cases, tmp_path)
