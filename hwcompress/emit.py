@@ -127,14 +127,15 @@ def bench_spec(what: Emission) -> BenchSpec:
     return BenchSpec(
         p.top,
         p.interface.value,
-        _port(p.input, shifts),
-        _port(p.output, ()),
+        stream_port(p.input, shifts),
+        stream_port(p.output),
         what.timing.latency_cycles,
         what.timing.interval_cycles,
     )
 
 
-def _port(s: Stream, shifts: tuple[int, ...]) -> PortSpec:
+def stream_port(s: Stream, shifts: tuple[int, ...] = ()) -> PortSpec:
+    """A port as the bench describes it."""
     return PortSpec(
         s.elements, s.per_beat, s.beats, s.type.width, s.type.signed, s.tdata_bits, s.type.frac, shifts
     )

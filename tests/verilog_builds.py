@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Verilog and bench of an integer network without a model file around it."""
+
+from pathlib import Path
+
+from hwcompress.codegen.verilog import render_verilog
+from hwcompress.cost.schedule import Timing, schedule, size_buffers
+from hwcompress.emit import stream_port
+from hwcompress.engines.assemble import assemble
+from hwcompress.engines.pipeline import Pipeline
+from hwcompress.engines.plan import Plan
+from hwcompress.explore.planner import stored
+from hwcompress.ir.fixed import Codes
+from hwcompress.ir.graph import CodeOp, Graph
+from hwcompress.sim.integer import Simulator
+from hwcompress.verify.bench import BenchSpec, write_bench
+
+
+def pipeline_of(graph: Graph[CodeOp], plan: Plan) -> Pipeline:
+    """Assembled, with buffers sized and placed."""
+    return stored(size_buffers(assemble(graph, plan)))
+
+
+def write_build(graph: Graph[CodeOp], plan: Plan, x: Codes, folder: Path) -> tuple[Pipeline, Timing]:
+    """verilog/ and bench/ of a build directory; the pipeline and its estimated timing."""
+    pipeline = pipeline_of(graph, plan)
+    timing = schedule(pipeline)
+    (folder / "verilog").mkdir(parents=True)
+    for name, text in render_verilog(pipeline).items():
+        (folder / "verilog" / name).write_text(text)
+    spec = BenchSpec(
+        pipeline.top,
+        pipeline.interface.value,
+        stream_port(pipeline.input),
+        stream_port(pipeline.output),
+        timing.latency_cycles,
+        timing.interval_cycles,
+    )
+    write_bench(spec, x, Simulator.of(graph).run(x), folder / "bench")
+    return pipeline, timing
