@@ -22,15 +22,13 @@ def attempt(command: Callable[[], object], arguments: Sequence[str]) -> int:
         status = command()
         sys.stdout.flush()
     except (KeyboardInterrupt, typer.Abort):
-        return _say("interrupted", INTERRUPTED)
-    except BrokenPipeError:
+        status = INTERRUPTED
+    except (BrokenPipeError, SystemExit):  # the parser answers a closed pipe with SystemExit
         return _closed()
     except Exception as error:  # noqa: BLE001 (the one place where everything ends)
-        if isinstance(error, usage):
-            return _usage(error, arguments)
-        return _failed(error, arguments)
-    except SystemExit as leave:  # click ends like this when the pipe is closed
-        return leave.code if isinstance(leave.code, int) else PIPE_CLOSED
+        return _usage(error, arguments) if isinstance(error, usage) else _failed(error, arguments)
+    if status == INTERRUPTED:
+        return _say("interrupted", INTERRUPTED)
     return status if isinstance(status, int) else 0
 
 
