@@ -23,25 +23,26 @@ def _equal(seed: int, folder: Path, simulator: str, frames: int, interface: Inte
     assert measured == (timing.latency_cycles, timing.interval_cycles), seed
 
 
-@pytest.mark.hdl
+@pytest.mark.icarus
 @pytest.mark.parametrize("seed", range(6))
 def test_random_network_on_icarus(seed: int, tmp_path: Path) -> None:
     _equal(seed, tmp_path, "icarus", 12, Interface.AXIS, 10)
 
 
-@pytest.mark.hdl
+@pytest.mark.icarus
 @pytest.mark.parametrize("seed", range(100, 103))
 def test_random_network_with_valid_only(seed: int, tmp_path: Path) -> None:
     _equal(seed, tmp_path, "icarus", 12, Interface.VALID, 10)
 
 
-@pytest.mark.hdl
+@pytest.mark.verilator
 def test_random_network_on_verilator(tmp_path: Path) -> None:
     _equal(7, tmp_path, "verilator", 60, Interface.AXIS, 16)
 
 
-@pytest.mark.hdl
-@pytest.mark.slow
+@pytest.mark.long
+@pytest.mark.icarus
+@pytest.mark.verilator
 @pytest.mark.parametrize("seed", range(1000, 1150))
 def test_many_random_networks(seed: int, tmp_path: Path) -> None:
     interface = Interface.VALID if seed % 4 == 3 else Interface.AXIS

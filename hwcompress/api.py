@@ -66,7 +66,9 @@ class Network:
         kind = self.graph.types[self.graph.input].element
         entry = self.compressed.choice.types.values["input"]
         reals = self._flat(x)
-        return quantize(reals, replace(entry, type=kind) if entry.type != kind else Format(kind), self.compressed.exponents)
+        return quantize(
+            reals, replace(entry, type=kind) if entry.type != kind else Format(kind), self.compressed.exponents
+        )
 
     def _flat(self, x: Array) -> Reals:
         arranged = arrange(np.asarray(x), raw_input(self.model, self.config))
@@ -78,7 +80,7 @@ class Network:
 
     @cached_property
     def _tail(self) -> Any:
-        from hwcompress.frontend.host import HostTail  # noqa: PLC0415 (onnxruntime is slow to import)
+        from hwcompress.frontend.host import HostTail
 
         return HostTail(self.model)
 
@@ -183,7 +185,7 @@ class Design:
         return result
 
 
-def compile(  # noqa: A001 (the name users know)
+def compile(
     model: str | Path, *, config: Config | None = None, progress: Progress = None, **options: Any
 ) -> Design:
     """Import, compress, plan. `options` are the fields of Config; `data` may be a path or a dict of arrays.
@@ -198,9 +200,7 @@ def compile(  # noqa: A001 (the name users know)
 estimate = compile
 
 
-def compress_network(
-    model: str | Path, config: Config, progress: Progress = None, data: Data | None = None
-) -> Network:
+def compress_network(model: str | Path, config: Config, progress: Progress = None, data: Data | None = None) -> Network:
     """Import and compress; no hardware yet. `data` spares reading config.data again."""
     say = progress or _silent
     say("import", 0.0)
@@ -277,10 +277,10 @@ def measure(network: Network) -> AccuracyPart:
     data, config = network.data, network.config
     if data is None:
         return AccuracyPart(metric=config.metric or "agreement")
-    from hwcompress.frontend.runtime import OnnxRunner  # noqa: PLC0415 (onnxruntime is slow to import)
+    from hwcompress.frontend.runtime import OnnxRunner
 
     fixed_codes = network.hardware(data.x_test)
-    fixed = main_output(network._tail.run(fixed_codes), network.model)  # noqa: SLF001
+    fixed = main_output(network._tail.run(fixed_codes), network.model)
     reference = main_output(OnnxRunner(network.model).run(model_input(network, data.x_test)), network.model)
     fixed, reference = fixed.reshape(len(fixed), -1), reference.reshape(len(reference), -1)
     metric = config.metric or default_metric(data, reference.shape[1])
@@ -299,7 +299,7 @@ def measure(network: Network) -> AccuracyPart:
 
 def float_output(network: Network, x: Reals) -> Reals:
     """What the hardware would give in exact arithmetic, before the host's part [samples, m]."""
-    from hwcompress.sim.reference import run_float  # noqa: PLC0415
+    from hwcompress.sim.reference import run_float
 
     return run_float(network.compressed.original, x)
 

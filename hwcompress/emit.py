@@ -115,9 +115,7 @@ def boundary(what: Emission) -> Boundary:
     scale = graph.types[graph.input].element.step * np.exp2(-what.compressed.exponents.astype(np.float64))
     plain = what.config.mean == 0.0 and what.config.std == 1.0
     kind = ONNX_TYPES.get(model.input.dtype, FLOAT) if plain else FLOAT
-    return Boundary(
-        model.input.name, model.input.sample_shape, kind, scale, model.graph.output, model.tail_shape
-    )
+    return Boundary(model.input.name, model.input.sample_shape, kind, scale, model.graph.output, model.tail_shape)
 
 
 def bench_spec(what: Emission) -> BenchSpec:
@@ -136,6 +134,4 @@ def bench_spec(what: Emission) -> BenchSpec:
 
 def stream_port(s: Stream, shifts: tuple[int, ...] = ()) -> PortSpec:
     """A port as the bench describes it."""
-    return PortSpec(
-        s.elements, s.per_beat, s.beats, s.type.width, s.type.signed, s.tdata_bits, s.type.frac, shifts
-    )
+    return PortSpec(s.elements, s.per_beat, s.beats, s.type.width, s.type.signed, s.tdata_bits, s.type.frac, shifts)

@@ -29,7 +29,9 @@ def design(pipeline: Pipeline) -> Design:
     """The top module as data."""
     d = Design(pipeline.top, pipeline.family)
     x, y = pipeline.input, pipeline.output
-    d.notes.append(f"in: {x.elements} x {x.type}, {x.per_beat} a beat; out: {y.elements} x {y.type}, {y.per_beat} a beat")
+    d.notes.append(
+        f"in: {x.elements} x {x.type}, {x.per_beat} a beat; out: {y.elements} x {y.type}, {y.per_beat} a beat"
+    )
     _ports(d, pipeline)
     _input(d, pipeline)
     lanes = Bus("in_write", "in_data", x.per_beat, x.type.width)

@@ -118,9 +118,7 @@ def _site(stage: Stage, after: Stage | None, value: Reals, request: Request) -> 
     feeds = after.function if after else None
     if after is None:
         bits = min(OUTPUT_BITS, 2 * bits)
-    return Site(
-        stage.key, _table_bits(bits, feeds), stage.signed, value, feeds, request.value_formats.get(stage.key)
-    )
+    return Site(stage.key, _table_bits(bits, feeds), stage.signed, value, feeds, request.value_formats.get(stage.key))
 
 
 def _table_bits(bits: int, feeds: Lookup | None) -> int:

@@ -146,9 +146,7 @@ class _Walk:
         drop = np.where(bias > 4 * reach, np.ceil(excess - 2), 0).clip(0, None)
         return np.maximum(fracs - np.minimum(drop, fracs - fracs.min()).astype(np.int64), fracs.min())
 
-    def _corrected(
-        self, index: int, product: Dense | Affine, codes: Codes, bias: Codes, grid: Reals
-    ) -> Codes:
+    def _corrected(self, index: int, product: Dense | Affine, codes: Codes, bias: Codes, grid: Reals) -> Codes:
         """Bias moved by the mean error over the calibration data (Nagel 2019, arXiv:1906.04721, 4.2)."""
         assert self.codes is not None
         x = self.codes.astype(np.float64).mean(axis=0)
@@ -169,4 +167,3 @@ def bounds(stage: Stage, fmt: Format) -> tuple[int, int]:
     ends = np.array([stage.lo, stage.hi]).clip(-(2.0**MAX_WIDTH), 2.0**MAX_WIDTH)
     lo, hi = quantize(ends, Format(fmt.type, fmt.rounding)).tolist()
     return lo, max(lo, hi)
-

@@ -136,4 +136,3 @@ def _value_formats(parts: Sequence[Stage], own: dict[str, LayerConfig]) -> list[
         if kind is not None:
             out.append((stage.key, kind))
     return out
-

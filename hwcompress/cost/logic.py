@@ -76,7 +76,7 @@ def collect(bits: int, group: int, count: int) -> Cells:
 def tree(count: int, width: int, out: int, levels: int) -> Cells:
     """hwc_tree over operands of one width."""
     lut = ff = 0
-    for level in range(levels):
+    for _ in range(levels):
         width = min(out, width + 1)
         pairs, left = divmod(count, 2)
         lut += pairs * width

@@ -10,7 +10,7 @@ from hwcompress.engines.base import Core, Store, Stream, ceil_div
 from hwcompress.engines.dense import DenseFolded, DenseUnrolled
 from hwcompress.engines.elementwise import AffineLanes, RequantLanes, TableLanes
 from hwcompress.engines.head import Buffer, Direct
-from hwcompress.engines.pipeline import Interface, Island, Pipeline
+from hwcompress.engines.pipeline import Island, Pipeline
 from hwcompress.engines.plan import Layer, LayerPlan, Plan, layers
 from hwcompress.ir.fixed import Codes, FixedPoint, Rounding, bits_for
 from hwcompress.ir.graph import CodeOp, Graph
@@ -103,9 +103,7 @@ def _open(state: _State, columns: int, steps: int, replay: int, emit: int) -> No
     return None
 
 
-def _cores(
-    state: _State, layer: Layer, choice: LayerPlan, x_type: FixedPoint, family: int
-) -> list[Core]:
+def _cores(state: _State, layer: Layer, choice: LayerPlan, x_type: FixedPoint, family: int) -> list[Core]:
     cores: list[Core] = []
     half = layer.after[0].op if layer.after and isinstance(layer.after[0].op, Requant) else None
     width, signed = x_type.width, x_type.signed
@@ -124,8 +122,16 @@ def _cores(
             absorbed = layer.product is not None and node.op is half
             cores.append(
                 RequantLanes(
-                    name, layer.name, lanes, width, node.op.format, node.op.shifts, node.op.lo, node.op.hi,
-                    not absorbed, signed,
+                    name,
+                    layer.name,
+                    lanes,
+                    width,
+                    node.op.format,
+                    node.op.shifts,
+                    node.op.lo,
+                    node.op.hi,
+                    not absorbed,
+                    signed,
                 )
             )
             kind = node.op.format.type
@@ -152,9 +158,7 @@ def _product(
         if choice.reuse(*op.weight.shape) == 1:
             return DenseUnrolled(*common, choice.product, choice.segment, family), exact
         return (
-            DenseFolded(
-                *common, choice.pe, choice.simd, choice.product, choice.segment, choice.weights, family
-            ),
+            DenseFolded(*common, choice.pe, choice.simd, choice.product, choice.segment, choice.weights, family),
             exact,
         )
     lanes = min(choice.pe, layer.inputs)

@@ -154,4 +154,5 @@ class TableLanes:
     def memories(self) -> tuple[Memory, ...]:
         """The table, shared by all lanes."""
         width = self.y_type.width
-        return (Memory(f"{self.name}_t", width, tuple(int(v) & ((1 << width) - 1) for v in self.by_pattern()), self.store),)
+        words = tuple(int(v) & ((1 << width) - 1) for v in self.by_pattern())
+        return (Memory(f"{self.name}_t", width, words, self.store),)

@@ -125,9 +125,7 @@ def option(space: Space, plan: LayerPlan) -> Option:
 def options(space: Space, folded: Iterable[tuple[int, int]], products: Iterable[Product], segment: int) -> list[Option]:
     """Every folding with every product engine."""
     kinds = tuple(products) if space.layer.product is not None else (Product.LUT,)
-    return [
-        option(space, LayerPlan(pe, simd, kind, segment)) for pe, simd in dict.fromkeys(folded) for kind in kinds
-    ]
+    return [option(space, LayerPlan(pe, simd, kind, segment)) for pe, simd in dict.fromkeys(folded) for kind in kinds]
 
 
 def _rebuilt(space: Space, core: Core, plan: LayerPlan) -> tuple[Core, LayerPlan]:
@@ -138,9 +136,7 @@ def _rebuilt(space: Space, core: Core, plan: LayerPlan) -> tuple[Core, LayerPlan
         )  # fmt: skip
         if plan.reuse(*core.weight.shape) == 1:
             return DenseUnrolled(*common, plan.product, plan.segment, space.family), plan
-        built = DenseFolded(
-            *common, plan.pe, plan.simd, plan.product, plan.segment, plan.weights, space.family
-        )
+        built = DenseFolded(*common, plan.pe, plan.simd, plan.product, plan.segment, plan.weights, space.family)
         store = better_store(built)
         return replace(built, store=store), replace(plan, weights=store)
     if isinstance(core, AffineLanes):

@@ -99,7 +99,8 @@ def _accept(found: Planned, goal: Goal) -> Planned:
     ):
         if limit is not None and value > limit:
             raise DoesNotFit(
-                f"{name}: wanted at most {limit} cycles, found {value} with the reuse given; lower --reuse or drop the goal"
+                f"{name}: wanted at most {limit} cycles, found {value} with the reuse given; "
+                "lower --reuse or drop the goal"
             )
     return replace(found, notes=tuple(notes))
 
@@ -109,7 +110,8 @@ def _misfit(found: Planned, goal: Goal, binding: list[str]) -> str:
     parts = ", ".join(f"{k} {getattr(total, k)} of {getattr(goal.budget, k)}" for k in binding)
     return (
         f"no plan fits: {parts}; best found has an interval of {found.timing.interval_cycles} and a latency of "
-        f"{found.timing.latency_cycles} cycles with dsp {total.dsp}, lut {total.lut}, ff {total.ff}, bram18 {total.bram18}. "
+        f"{found.timing.latency_cycles} cycles with dsp {total.dsp}, lut {total.lut}, ff {total.ff}, "
+        f"bram18 {total.bram18}. "
         f"Try a larger budget for {' and '.join(binding)}, fewer bits, --sparsity, or a larger interval"
     )
 
@@ -172,7 +174,8 @@ class _Search:
             path = _path(table, links, price)
             if path in seen:
                 continue
-            found = seen[path] = self.build({s.name: row[k].plan for s, row, k in zip(self.spaces, table, path, strict=True)})
+            chosen = zip(self.spaces, table, path, strict=True)
+            found = seen[path] = self.build({s.name: row[k].plan for s, row, k in chosen})
             if not found.estimate.total.over(self.goal.budget):
                 return found
             if nearest is None or _excess(found, self.goal) < _excess(nearest, self.goal):
@@ -182,9 +185,7 @@ class _Search:
 
     def _links(self, table: list[list[Option]], interval: int) -> list[list[list[Resources | None]]]:
         pairs = zip(self.spaces, self.spaces[1:], table, table[1:], strict=False)
-        return [
-            [[choices.link(s, a, t, b, interval) for b in after] for a in before] for s, t, before, after in pairs
-        ]
+        return [[[choices.link(s, a, t, b, interval) for b in after] for a in before] for s, t, before, after in pairs]
 
     def build(self, chosen: Mapping[str, LayerPlan]) -> Planned:
         """Assemble, size the buffers, schedule, estimate."""
@@ -295,11 +296,7 @@ def _path(table: list[list[Option]], links: list[list[list[Resources | None]]], 
         step: list[int] = []
         after: list[int] = []
         for b, choice in enumerate(row):
-            ways = [
-                (costs[a] + worth(cells), a)
-                for a in range(len(costs))
-                if (cells := between[a][b]) is not None
-            ]
+            ways = [(costs[a] + worth(cells), a) for a in range(len(costs)) if (cells := between[a][b]) is not None]
             total, origin = min(ways) if ways else (1 << 50, 0)
             step.append(origin)
             after.append(total + worth(choice.cost))

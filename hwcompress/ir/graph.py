@@ -38,27 +38,27 @@ class CodeOp(Protocol):
         ...
 
 
-T = TypeVar("T", covariant=True)
+T_co = TypeVar("T_co", covariant=True)
 
 
 @dataclass(frozen=True)
-class Node(Generic[T]):
+class Node(Generic[T_co]):
     """One use of an operator. `name` is the model's own name: untrusted text, for messages only."""
 
     name: str
-    op: T
+    op: T_co
     source: str  # value read
     output: str  # value made
 
 
 @dataclass(frozen=True)
-class Graph(Generic[T]):
+class Graph(Generic[T_co]):
     """Nodes in topological order from `input` to `output`."""
 
     name: str
     input: str
     channels: int  # of the input
-    nodes: tuple[Node[T], ...]
+    nodes: tuple[Node[T_co], ...]
     types: Mapping[str, TensorType] = field(default_factory=dict)  # integer form only
 
     @property
@@ -66,7 +66,7 @@ class Graph(Generic[T]):
         """Name of the last value."""
         return self.nodes[-1].output if self.nodes else self.input
 
-    def __iter__(self) -> Iterator[Node[T]]:
+    def __iter__(self) -> Iterator[Node[T_co]]:
         return iter(self.nodes)
 
 

@@ -41,6 +41,4 @@ class Range:
     @staticmethod
     def of(kind: FixedPoint, channels: int) -> "Range":
         """Everything that the type can hold."""
-        return Range(
-            np.full(channels, kind.min_code, dtype=np.int64), np.full(channels, kind.max_code, dtype=np.int64)
-        )
+        return Range(np.full(channels, kind.min_code, dtype=np.int64), np.full(channels, kind.max_code, dtype=np.int64))
