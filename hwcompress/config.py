@@ -87,19 +87,25 @@ class LayerConfig(BaseModel):
 
     model_config = _STRICT
 
-    weight_type: Type | None = Field(None, description="a fixed-point type, s8f6 or fixed<8,2,RND,SAT>")
-    output_type: Type | None = Field(None, description="a fixed-point type, s8f6 or fixed<8,2,RND,SAT>")
-    table_type: Type | None = Field(None, description="type read by a table, at most 12 bits: s10f7")
-    weight_bits: Bits | None = Field(None, description="2 to 16")
-    activation_bits: Bits | None = Field(None, description="2 to 16")
-    reuse: Positive | None = Field(None, description="a legal reuse of the layer, 1 or more (strict)")
-    pe: Positive | None = Field(None, description="rows at once, 1 or more")
-    simd: Positive | None = Field(None, description="columns at once, 1 or more")
-    strategy: Strategy | None = Field(None, description="one of auto, dsp, lut")
-    segment: Annotated[int, Field(ge=1, le=16)] | None = Field(None, description="DSP slots of a cascade, 1 to 16")
-    memory: Literal["logic", "block"] | None = Field(None, description="where folded weights lie, logic or block")
-    sparsity: Share | None = Field(None, description="share of zero weights, 0 to 1")
-    quality: Annotated[Real, Field(ge=0)] | None = Field(None, description="weights below quality x std go, 0 or more")
+    weight_type: Type | None = Field(default=None, description="a fixed-point type, s8f6 or fixed<8,2,RND,SAT>")
+    output_type: Type | None = Field(default=None, description="a fixed-point type, s8f6 or fixed<8,2,RND,SAT>")
+    table_type: Type | None = Field(default=None, description="type read by a table, at most 12 bits: s10f7")
+    weight_bits: Bits | None = Field(default=None, description="2 to 16")
+    activation_bits: Bits | None = Field(default=None, description="2 to 16")
+    reuse: Positive | None = Field(default=None, description="a legal reuse of the layer, 1 or more (strict)")
+    pe: Positive | None = Field(default=None, description="rows at once, 1 or more")
+    simd: Positive | None = Field(default=None, description="columns at once, 1 or more")
+    strategy: Strategy | None = Field(default=None, description="one of auto, dsp, lut")
+    segment: Annotated[int, Field(ge=1, le=16)] | None = Field(
+        default=None, description="DSP slots of a cascade, 1 to 16"
+    )
+    memory: Literal["logic", "block"] | None = Field(
+        default=None, description="where folded weights lie, logic or block"
+    )
+    sparsity: Share | None = Field(default=None, description="share of zero weights, 0 to 1")
+    quality: Annotated[Real, Field(ge=0)] | None = Field(
+        default=None, description="weights below quality x std go, 0 or more"
+    )
 
 
 class Config(BaseModel):
@@ -108,45 +114,51 @@ class Config(BaseModel):
     model_config = _STRICT
 
     target: Annotated[str, BeforeValidator(_target)] = Field(
-        devices.DEFAULT, description="a multiplier geometry or a device name"
+        default=devices.DEFAULT, description="a multiplier geometry or a device name"
     )
-    data: Annotated[Any, BeforeValidator(_data)] = Field(None, description="an .npz file, or (Python) a dict of arrays")
+    data: Annotated[Any, BeforeValidator(_data)] = Field(
+        default=None, description="an .npz file, or (Python) a dict of arrays"
+    )
     metric: Literal["top1", "binary", "mse", "r2", "agreement", "auc"] | None = Field(
-        None, description="one of top1, binary, mse, r2, agreement, auc (anomaly detection: labels of groups)"
+        default=None, description="one of top1, binary, mse, r2, agreement, auc (anomaly detection: labels of groups)"
     )
-    mean: Reals = Field(0.0, description="a number, or one for each channel")
-    std: Reals = Field(1.0, description="a number above 0, or one for each channel")
-    input_type: Type | None = Field(None, description="a fixed-point type, u8f0 or s16f8")
-    weight_bits: Bits | Literal["auto"] = Field(8, description=_BITS)
-    activation_bits: Bits | Literal["auto"] = Field(8, description=_BITS)
+    mean: Reals = Field(default=0.0, description="a number, or one for each channel")
+    std: Reals = Field(default=1.0, description="a number above 0, or one for each channel")
+    input_type: Type | None = Field(default=None, description="a fixed-point type, u8f0 or s16f8")
+    weight_bits: Bits | Literal["auto"] = Field(default=8, description=_BITS)
+    activation_bits: Bits | Literal["auto"] = Field(default=8, description=_BITS)
     calibration: Literal["auto", "minmax", "percentile", "mse"] = Field(
-        "auto", description="one of auto (the best by measured output error), minmax, percentile, mse"
+        default="auto", description="one of auto (the best by measured output error), minmax, percentile, mse"
     )
-    bias_correction: bool = Field(True, description="true or false")
-    per_channel: bool = Field(True, description="true or false: one exponent for each row of weights")
-    sparsity: Share = Field(0.0, description="share of zero weights, 0 to 1")
-    prune: Literal["global", "layer", "threshold"] = Field("global", description="one of global, layer, threshold")
+    bias_correction: bool = Field(default=True, description="true or false")
+    per_channel: bool = Field(default=True, description="true or false: one exponent for each row of weights")
+    sparsity: Share = Field(default=0.0, description="share of zero weights, 0 to 1")
+    prune: Literal["global", "layer", "threshold"] = Field(
+        default="global", description="one of global, layer, threshold"
+    )
     quality: Annotated[Real, Field(ge=0)] | None = Field(
-        None, description="with prune = threshold: weights below quality x std of their layer go, 0 or more"
+        default=None, description="with prune = threshold: weights below quality x std of their layer go, 0 or more"
     )
-    reuse: Positive | Literal["auto"] = Field("auto", description="1 or more, or auto")
-    strategy: Strategy = Field("auto", description="one of auto, dsp, lut")
-    max_dsp: Count | None = Field(None, description="DSP budget, 0 or more")
-    max_lut: Count | None = Field(None, description="LUT budget, 0 or more")
-    max_bram: Count | None = Field(None, description="RAMB18 budget, 0 or more")
-    interval: Positive | None = Field(None, description="goal in cycles, 1 or more")
-    latency: Positive | None = Field(None, description="goal in cycles, 1 or more")
-    clock_mhz: Annotated[Real, Field(gt=0, le=2000)] = Field(200.0, description="above 0, up to 2000")
-    interface: Literal["axis", "valid"] = Field("axis", description="axis or valid")
-    backend: Literal["verilog", "hls", "both"] = Field("verilog", description="verilog, hls or both")
-    out: str | None = Field(None, min_length=1, description="a folder")
+    reuse: Positive | Literal["auto"] = Field(default="auto", description="1 or more, or auto")
+    strategy: Strategy = Field(default="auto", description="one of auto, dsp, lut")
+    max_dsp: Count | None = Field(default=None, description="DSP budget, 0 or more")
+    max_lut: Count | None = Field(default=None, description="LUT budget, 0 or more")
+    max_bram: Count | None = Field(default=None, description="RAMB18 budget, 0 or more")
+    interval: Positive | None = Field(default=None, description="goal in cycles, 1 or more")
+    latency: Positive | None = Field(default=None, description="goal in cycles, 1 or more")
+    clock_mhz: Annotated[Real, Field(gt=0, le=2000)] = Field(default=200.0, description="above 0, up to 2000")
+    interface: Literal["axis", "valid"] = Field(default="axis", description="axis or valid")
+    backend: Literal["verilog", "hls", "both"] = Field(default="verilog", description="verilog, hls or both")
+    out: str | None = Field(default=None, min_length=1, description="a folder")
     verify: Literal["none", "verilator", "icarus", "both"] = Field(
-        "none", description="none, verilator, icarus or both"
+        default="none", description="none, verilator, icarus or both"
     )
     vectors: Annotated[int, BeforeValidator(_number), Field(ge=1, le=10**7)] = Field(
-        100, description="frames to simulate, 1 or more"
+        default=100, description="frames to simulate, 1 or more"
     )
-    seed: Annotated[int, BeforeValidator(_number), Field(ge=0, le=2**32 - 1)] = Field(0, description="0 to 4294967295")
+    seed: Annotated[int, BeforeValidator(_number), Field(ge=0, le=2**32 - 1)] = Field(
+        default=0, description="0 to 4294967295"
+    )
     layers: dict[str, LayerConfig] = Field(
         default_factory=dict[str, LayerConfig], description="a table for each layer name pattern"
     )

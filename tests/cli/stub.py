@@ -65,6 +65,7 @@ class Stub:
 
 def build(folder: Path, **changes: Any) -> Build:
     """A build directory with a report."""
-    report = example(**({"verification": [], "synthesis": []} | changes))
+    given: dict[str, Any] = {"verification": [], "synthesis": [], **changes}
+    report = example(**given)
     files.write(report, folder)
     return Build(folder, report)

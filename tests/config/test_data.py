@@ -38,6 +38,7 @@ def test_of_x_and_y_alone_the_first_quarter_calibrates_and_the_rest_evaluates():
     data = load_data({"x": X, "y": Y})
     assert np.array_equal(data.x_calibrate, X[:250])
     assert np.array_equal(data.x_test, X[250:])
+    assert data.y_test is not None
     assert np.array_equal(data.y_test, Y[250:])
 
 
@@ -67,7 +68,7 @@ def test_keys_may_carry_the_name_of_the_input():
         ({"x": X[:0]}, "at least one sample wanted, shape [0, 3] found"),
         ({"x": np.float64(1)}, "at least one sample wanted, shape [] found"),
         ({"x": X * np.nan}, "finite numbers wanted, 3000 NaN or infinite found"),
-        ({"x": np.float16([[np.inf]])}, "1 NaN or infinite found"),
+        ({"x": np.array([[np.inf]], dtype=np.float16)}, "1 NaN or infinite found"),
         ({"x": X + 1j}, "a numeric dtype wanted, 'complex128' found"),
         ({"x": np.array([["a"]])}, "a numeric dtype wanted, '<U1' found"),
         ({"x": np.array([[None]])}, "a numeric dtype wanted, 'object' found"),
