@@ -13,8 +13,10 @@ module hwc_clamp #(
     parameter integer NEGATIVE = 1,  // 0: t_i never is
     parameter integer OUT_W = 8,  // bits
     parameter integer SATURATE = 1,
-    parameter signed [63:0] LO = -128,
+    // verilator lint_off WIDTHEXPAND
+    parameter signed [63:0] LO = -128,  // plain integers will do
     parameter signed [63:0] HI = 127
+    // verilator lint_on WIDTHEXPAND
 ) (
     input  wire [ IN_W-1:0] t_i,
     output wire [OUT_W-1:0] y_o
@@ -66,7 +68,7 @@ module hwc_clamp #(
     if (IN_W < OUT_W) begin : g_extend
       assign t = {{(OUT_W - IN_W) {sign}}, t_i};
     end else begin : g_low
-      wire unused_high = &{1'b0, t_i};
+      wire unused_high = &{1'b0, t_i, sign};
       assign t = t_i[OUT_W-1:0];
     end
   endgenerate

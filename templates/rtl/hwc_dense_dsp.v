@@ -159,6 +159,7 @@ module hwc_dense_dsp #(
   wire [STEP_W-1:0] step;
   wire [S*STEP_W-1:0] steps;
   wire [S*BANK_W-1:0] weights;
+  wire unused_weights = &{1'b0, weights};  // slots that a short cascade lacks
 
   hwc_address #(
       .DEPTH(STEPS)

@@ -30,6 +30,30 @@ module hwc_mul_lut #(
   localparam integer M_SIGNED = (SWAP != 0) ? A_SIGNED : B_SIGNED;
   localparam integer P_W = A_W + B_W;
 
+  localparam integer TABLE = (P_W <= 6) ? 1 << P_W : 1;
+
+  // verilator lint_off UNUSEDSIGNAL
+  // Bit r: bit c of the product of the operands whose bits together, {n, m}, read r.
+  function [TABLE-1:0] column(input integer c);
+    integer r, x, y, p, j;
+    begin
+      for (r = 0; r < TABLE; r = r + 1) begin
+        x = r >> M_W;
+        y = r - (x << M_W);
+        if (N_SIGNED != 0 && x >= (1 << (N_W - 1))) x = x - (1 << N_W);
+        if (M_SIGNED != 0 && y >= (1 << (M_W - 1))) y = y - (1 << M_W);
+        p = 0;
+        for (j = 0; j < 8; j = j + 1) begin  // m has 3 bits at most
+          if (j < y) p = p + x;
+          if (j < -y) p = p - x;
+        end
+        p = p >>> c;
+        column[r] = p[0];
+      end
+    end
+  endfunction
+  // verilator lint_on UNUSEDSIGNAL
+
   wire [N_W-1:0] n;
   wire [M_W-1:0] m;
 
@@ -53,39 +77,10 @@ module hwc_mul_lut #(
     if (P_W <= 6) begin : g_table
       reg [P_W-1:0] nm_q;
 
-      function [P_W-1:0] product(input [N_W-1:0] x, input [M_W-1:0] y);
-        integer j;
-        begin
-          product = {P_W{1'b0}};
-          for (j = 0; j < M_W; j = j + 1) begin
-            if (y[j]) begin
-              if (M_SIGNED != 0 && j == M_W - 1) product = product - (extend(x) << j);
-              else product = product + (extend(x) << j);
-            end
-          end
-        end
-      endfunction
-
-      function [P_W-1:0] extend(input [N_W-1:0] x);
-        extend = {{M_W{(N_SIGNED != 0) && x[N_W-1]}}, x};
-      endfunction
-
-      // Bit r of column c: bit c of the product of the operands whose bits together read r.
-      function [(1<<P_W)-1:0] column(input integer c);
-        integer r;
-        reg [P_W-1:0] p;
-        begin
-          for (r = 0; r < (1 << P_W); r = r + 1) begin
-            p = product(r[P_W-1:M_W], r[M_W-1:0]);
-            column[r] = p[c];
-          end
-        end
-      endfunction
-
       always @(posedge clk_i) nm_q <= {n, m};
 
       for (k = 0; k < P_W; k = k + 1) begin : g_bit
-        localparam [(1<<P_W)-1:0] COLUMN = column(k);
+        localparam [TABLE-1:0] COLUMN = column(k);
         always @(posedge clk_i) p_q[k] <= COLUMN[nm_q];
       end
     end else begin : g_rows

@@ -26,8 +26,10 @@ module hwc_requant #(
     parameter integer HALF = 1,
     parameter integer EVEN = 0,
     parameter integer SATURATE = 1,
-    parameter signed [63:0] LO = -128,
+    // verilator lint_off WIDTHEXPAND
+    parameter signed [63:0] LO = -128,  // plain integers will do
     parameter signed [63:0] HI = 127
+    // verilator lint_on WIDTHEXPAND
 ) (
     input  wire                   clk_i,
     input  wire                   rst_ni,

