@@ -13,7 +13,8 @@ from hwcompress.errors import BadInput, quote
 Codes = NDArray[np.int64]  # integer codes; never real values
 Reals = NDArray[np.float64]  # real values; never codes
 
-MAX_WIDTH = 32
+MAX_WIDTH = 48  # bits: what a DSP48 accumulates
+MAX_FORMAT = 32  # bits of a type that a user writes
 
 
 class Rounding(Enum):
@@ -39,7 +40,7 @@ class FixedPoint:
     Printed as s8f4 or u8f0, which is also a legal part of a Verilog name.
     """
 
-    width: int  # bits, 1..32
+    width: int  # bits, 1..48
     frac: int  # bits
     signed: bool = True
 
@@ -90,6 +91,12 @@ _LONG = re.compile(
 )
 
 
+def _written(width: int, frac: int, signed: bool) -> FixedPoint:
+    if width > MAX_FORMAT:
+        raise BadInput(f"type width must be 1..{MAX_FORMAT} bits, got {width}")
+    return FixedPoint(width, frac, signed)
+
+
 def parse_format(text: str) -> Format:
     """Read `s8f6`, `u8f0` or `fixed<8,2,RND,SAT>` (width, integer bits, rounding, overflow).
 
@@ -100,8 +107,7 @@ def parse_format(text: str) -> Format:
     """
     clean = text.strip()
     if match := _SHORT.fullmatch(clean):
-        kind = FixedPoint(int(match["width"]), int(match["frac"]), match["sign"] == "s")
-        return Format(kind)
+        return Format(_written(int(match["width"]), int(match["frac"]), match["sign"] == "s"))
     if match := _LONG.fullmatch(clean):
         width, whole = int(match["width"]), int(match["whole"])
         try:
@@ -111,7 +117,7 @@ def parse_format(text: str) -> Format:
             raise BadInput(
                 f"type {quote(clean)}: rounding must be RND, RND_CONV or TRN and overflow SAT or WRAP"
             ) from None
-        return Format(FixedPoint(width, width - whole, not match["u"]), rounding, overflow)
+        return Format(_written(width, width - whole, not match["u"]), rounding, overflow)
     raise BadInput(f"type {quote(clean)} is not a fixed-point type; write s8f6, u8f0 or fixed<8,2,RND,SAT>")
 
 

@@ -9,7 +9,7 @@
 //          that advances with valid_i selects it, latency 2.
 // HALF     1 rounds half up; 0 floors, or the bias upstream holds the half.
 // EVEN     1 clears the last bit on a tie (half to even).
-// SATURATE 1 clamps to LO..HI, 0 wraps.  Twin: hwcompress.ir.fixed.
+// SATURATE 1 clamps to LO..HI, 0 wraps into the type first.  Twin: hwcompress.ir.fixed.
 
 `default_nettype none
 
@@ -70,6 +70,14 @@ module hwc_requant #(
       largest = 0;
       for (f = 0; f < USED; f = f + 1)
         if (shift(lane, f) > largest) largest = shift(lane, f);
+    end
+  endfunction
+
+  // Bit f: the shift of fold f drops bits of the input itself, not only the zeros that LEFT appended.
+  function [USED-1:0] drops(input integer lane);
+    integer f;
+    begin
+      for (f = 0; f < USED; f = f + 1) drops[f] = shift(lane, f) > LEFT;
     end
   endfunction
 
@@ -136,12 +144,10 @@ module hwc_requant #(
       wire [V_W-1:0] v;
       wire [(STAGES+1)*U_W-1:0] shifted;
       wire [STAGES:0] lost;  // a one was shifted out
-      wire [STAGES:0] moved;  // the shift is not 0
 
       assign v = {{ABOVE{1'b0}}, acc_i[k*IN_W+:IN_W], {(LEFT + BELOW) {1'b0}}};
 
       assign shifted[0+:U_W] = {{(U_W - KEPT) {v[V_W-1]}}, v[V_W-1:DROP]};
-      assign moved[0] = (MIN > 0);
       if (STICKY > 0) begin : g_sticky
         assign lost[0] = |v[STICKY-1:0];
       end else begin : g_exact
@@ -158,15 +164,15 @@ module hwc_requant #(
         wire [U_W-1:0] far = {{GONE{x[U_W-1]}}, x[U_W-1:GONE]};
         assign shifted[(b+1)*U_W+:U_W] = more ? far : x;
         assign lost[b+1] = lost[b] || (more && |x[OUT-1:0]);
-        assign moved[b+1] = moved[b] || more;
       end
 
       // u: shifted, the bit below still there if HALF; tie: exactly half an output step.
       wire [U_W-1:0] u;
       wire tie;
-      wire half_bit = (HALF != 0) ? shifted[STAGES*U_W] : moved[STAGES];
+      localparam [USED-1:0] DROPS = drops(k);
+      wire half_bit = (HALF != 0) ? shifted[STAGES*U_W] : DROPS[fold];
       wire tie_now = (EVEN != 0) && half_bit && !lost[STAGES];
-      wire unused_lane = &{1'b0, lost, moved, tie_now, shifted};
+      wire unused_lane = &{1'b0, lost, tie_now, shifted};
 
       if (VARIABLE != 0) begin : g_two
         reg [U_W-1:0] u_q;
@@ -197,17 +203,35 @@ module hwc_requant #(
 
       assign t = {rounded[U_W-1:1], rounded[0] && !tie};
 
-      hwc_clamp #(
-          .IN_W    (U_W),
-          .NEGATIVE(IN_SIGNED),
-          .OUT_W   (OUT_W),
-          .SATURATE(SATURATE),
-          .LO      (LO),
-          .HI      (HI)
-      ) clamp (
-          .t_i(t),
-          .y_o(y)
-      );
+      if (SATURATE != 0) begin : g_saturate
+        hwc_clamp #(
+            .IN_W    (U_W),
+            .NEGATIVE(IN_SIGNED),
+            .OUT_W   (OUT_W),
+            .SATURATE(1),
+            .LO      (LO),
+            .HI      (HI)
+        ) clamp (
+            .t_i(t),
+            .y_o(y)
+        );
+      end else begin : g_wrap  // the low bits are the code; bounds apply to it
+        wire sign = (IN_SIGNED != 0) && t[U_W-1];
+        wire [U_W+OUT_W-1:0] far = {{OUT_W{sign}}, t};
+        wire [OUT_W:0] code = {(OUT_SIGNED != 0) && far[OUT_W-1], far[OUT_W-1:0]};
+        wire unused_far = &{1'b0, far};
+        hwc_clamp #(
+            .IN_W    (OUT_W + 1),
+            .NEGATIVE(OUT_SIGNED),
+            .OUT_W   (OUT_W),
+            .SATURATE(1),
+            .LO      (LO),
+            .HI      (HI)
+        ) clamp (
+            .t_i(code),
+            .y_o(y)
+        );
+      end
 
       always @(posedge clk_i) y_q <= y;
       assign y_o[k*OUT_W+:OUT_W] = y_q;

@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0
+"""docs/results.md: every model at several foldings, proven and counted.
+
+    python benchmarks/results.py            # all rows; finished rows are kept in build/results and not run again
+    python benchmarks/results.py --table    # only write the table from the rows that are there
+
+A row: compile with data, Verilator and g++ on 1,000 frames, Icarus on 20, Yosys on the whole top.
+Needs the models and data beside the repository (../shared) and the extras sim, hls, synth.
+"""
+
+import argparse
+import importlib.util
+import json
+import platform
+import sys
+import time
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import hwcompress
+from hwcompress.errors import HwcError
+
+ROOT = Path(__file__).resolve().parent.parent
+ROWS = ROOT / "build" / "results"
+FRAMES = {"verilator": 1000, "icarus": 20, "csim": 1000}
+
+# model: (reuse, strategy) of each row
+RUNS: dict[str, tuple[tuple[int, str], ...]] = {
+    "pulsar_mlp": ((1, "auto"), (1, "dsp"), (8, "dsp"), (64, "auto")),
+    "sk_iris_mlp": ((1, "auto"), (4, "dsp"), (16, "auto")),
+    "sk_breast_cancer_mlp": ((1, "dsp"), (8, "auto"), (32, "dsp")),
+    "jet_keras_3layer": ((1, "dsp"), (16, "dsp"), (64, "auto"), (256, "dsp")),
+    "jet_three_layer_keras": ((1, "dsp"), (8, "dsp"), (32, "auto"), (128, "dsp")),
+    "jet_three_layer_bn_keras": ((1, "dsp"), (16, "auto"), (32, "dsp"), (512, "dsp")),
+    "lenet300_mnist": ((784, "dsp"), (1568, "auto"), (3136, "dsp")),
+    "mlperf_tiny_ad_autoencoder": ((640, "dsp"), (1280, "auto"), (2560, "dsp")),
+}
+
+
+def shared_cases(folder: Path) -> ModuleType:
+    """cases.py of the shared folder."""
+    spec = importlib.util.spec_from_file_location("cases", folder / "cases.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def row(cases: ModuleType, folder: Path, name: str, reuse: int, strategy: str) -> dict[str, Any]:
+    """One line of the table."""
+    data = cases.prepare(name, folder)
+    start = time.process_time()
+    design = hwcompress.compile(
+        folder / "models" / f"{name}.onnx", data=data, reuse=reuse, strategy=strategy, backend="both"
+    )
+    seconds = time.process_time() - start
+    build = design.write(ROOT / "build" / "results" / f"{name}_{reuse}_{strategy}", vectors=max(FRAMES.values()))
+    out: dict[str, Any] = {"model": name, "reuse": reuse, "strategy": strategy, "compile_cpu_s": round(seconds, 2)}
+    for kind, frames in FRAMES.items():
+        start = time.time()
+        out[kind] = asdict(design.verify(kind, vectors=frames)) | {"seconds": round(time.time() - start, 1)}
+    start = time.time()
+    synthesis = design.synthesize()
+    out["yosys"] = {k: getattr(synthesis, k) for k in ("version", "family", "dsp", "lut", "ff", "bram18")}
+    out["yosys"]["seconds"] = round(time.time() - start, 1)
+    report = design.report
+    out["estimate"] = report.resources.model_dump()
+    out["timing"] = report.timing.model_dump()
+    out["accuracy"] = report.accuracy.model_dump(by_alias=True)
+    out["build"] = build.name
+    return out
+
+
+def _cell(estimate: int, measured: int) -> str:
+    if estimate == measured:
+        return f"{estimate:,}"
+    error = f" ({100 * (estimate - measured) / measured:+.1f} %)" if measured else ""
+    return f"{estimate:,} / {measured:,}{error}"
+
+
+def _codes(result: dict[str, Any]) -> str:
+    return f"{result['outputs']:,}" if not result["mismatches"] else f"**{result['mismatches']} wrong**"
+
+
+def _score(accuracy: dict[str, Any]) -> str:
+    if accuracy["float"] is None:
+        return "-"
+    digits = 2 if accuracy["metric"] in ("top1", "binary") else 4
+    return f"{accuracy['metric']} {accuracy['float']:.{digits}f} -> {accuracy['fixed']:.{digits}f}"
+
+
+def _cycles(r: dict[str, Any], key: str) -> str:
+    due = r["timing"][key]
+    seen = {r["verilator"][key], r["icarus"][key]}
+    return f"{due:,}" if seen == {due} else f"**{due:,} / {seen}**"
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """The page."""
+    lines = [
+        "# Results",
+        "",
+        "Made by `python benchmarks/results.py` (rows: `build/results/*.json`). 8-bit weights and activations, calibrated on "
+        "512 samples of the training data, evaluated on all test samples; target dsp27x18.",
+        "",
+        "- **Codes** compared at full speed and found equal to the integer simulator: Verilator on 1,000 frames, Icarus on 20, "
+        "the HLS C++ compiled by g++ on 1,000; the benches also run with random pauses, resets and broken frames.",
+        "- **Latency, interval**: cycles, estimated before emission and measured by both simulators: one number where all are equal.",
+        "- **DSP, BRAM18, LUT, FF**: one number where estimate and Yosys (`synth_xilinx -family xcup -flatten`) are equal, "
+        "else estimate / Yosys. LUT are sites: LUT1-6 and SRL one, RAM32M16 and RAM64M8 eight.",
+        "- Jet models: no labels are available; inputs are N(0, 1) vectors, so only agreement and SQNR say anything.",
+        "",
+        "| Model | Reuse | Engine | Score float -> fixed | Agreement % | SQNR dB | Latency | Interval | Codes Verilator | Icarus | g++ "
+        "| DSP | BRAM18 | LUT | FF |",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for r in rows:
+        a, e, y = r["accuracy"], r["estimate"], r["yosys"]
+        cells = [_cell(e[k], y[k]) for k in ("dsp", "bram18", "lut", "ff")]
+        agreement = "-" if a["metric"] == "auc" else f"{a['agreement']:.2f}"
+        lines.append(
+            f"| {r['model']} | {r['reuse']} | {r['strategy']} | {_score(a)} | {agreement} | {a['sqnr_db']:.1f} | "
+            f"{_cycles(r, 'latency_cycles')} | {_cycles(r, 'interval_cycles')} | {_codes(r['verilator'])} | "
+            f"{_codes(r['icarus'])} | {_codes(r['csim'])} | {' | '.join(cells)} |"
+        )
+    for key in ("lut", "ff"):
+        errors = sorted(abs(r["estimate"][key] / r["yosys"][key] - 1) for r in rows if r["yosys"][key])
+        if errors:
+            lines += ["", f"{key.upper()} model against Yosys: median error {100 * errors[len(errors) // 2]:.1f} %, "
+                      f"largest {100 * errors[-1]:.1f} %."]  # fmt: skip
+    tools = ", ".join(f"{p} {version(p)}" for p in ("cocotb", "verilator", "pyosys", "numpy", "onnxruntime"))
+    lines += ["", f"Tools: Python {platform.python_version()}, {tools}.", ""]
+    return "\n".join(lines)
+
+
+def main() -> int:
+    """Run what is missing, then write the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--shared", type=Path, default=ROOT.parent / "shared", help="folder with cases.py, models, data")
+    parser.add_argument("--models", nargs="*", default=list(RUNS))
+    parser.add_argument("--table", action="store_true", help="run nothing")
+    options = parser.parse_args()
+    ROWS.mkdir(parents=True, exist_ok=True)
+    rows: list[dict[str, Any]] = []
+    for name, runs in RUNS.items():
+        for reuse, strategy in runs:
+            path = ROWS / f"{name}_{reuse}_{strategy}.json"
+            if not path.exists() and not options.table and name in options.models:
+                print(f"{name} reuse {reuse} {strategy}", flush=True)
+                try:
+                    found = row(shared_cases(options.shared), options.shared, name, reuse, strategy)
+                except HwcError as error:
+                    print(f"  {error}", file=sys.stderr, flush=True)
+                    continue
+                path.write_text(json.dumps(found, indent=1))
+            if path.exists():
+                rows.append(json.loads(path.read_text()))
+    if rows:
+        (ROOT / "docs" / "results.md").write_text(table(rows))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
