@@ -24,6 +24,18 @@ def run(graph: Graph[CodeOp], x: np.ndarray) -> np.ndarray:
     return x
 
 
+def product(graph: Graph[CodeOp], i: int) -> DenseCodes:
+    op = graph.nodes[i].op
+    assert isinstance(op, DenseCodes)
+    return op
+
+
+def requant(graph: Graph[CodeOp], i: int) -> Requant:
+    op = graph.nodes[i].op
+    assert isinstance(op, Requant)
+    return op
+
+
 def every_input(kind: TensorType, seed: int) -> np.ndarray:
     """All corners and some of the rest."""
     rng = np.random.default_rng(seed)
@@ -51,7 +63,7 @@ def test_nothing_dead_is_left(graph):
     ranges = guaranteed(small.nodes, small.types["x"])
     products = [i for i, n in enumerate(small.nodes) if isinstance(n.op, DenseCodes)]
     for second in products[1:]:
-        x, weight = ranges[second], small.nodes[second].op.weight
+        x, weight = ranges[second], product(small, second).weight
         dead = (x.lo == x.hi) | (weight == 0).all(axis=0)
         assert not dead.any() or len(dead) == 1
     assert drop_dead(small).types == small.types
@@ -69,10 +81,10 @@ def test_a_relu_that_never_opens_takes_its_row_and_column_along():
     first = DenseCodes(np.array([[1], [1], [2]]), S8, (), np.array([0, -20, 0]))
     second = DenseCodes(np.array([[5, 6, 7]]), S8, (), np.array([9]))
     small = drop_dead(two_layers(first, Requant(RELU, np.zeros(3, np.int64), 0, 127), second, 1))
-    assert small.nodes[0].op.weight.tolist() == [[1], [2]]
-    assert small.nodes[1].op.shifts.tolist() == [0, 0]
-    assert small.nodes[2].op.weight.tolist() == [[5, 7]]
-    assert small.nodes[2].op.bias.tolist() == [9]
+    assert product(small, 0).weight.tolist() == [[1], [2]]
+    assert requant(small, 1).shifts.tolist() == [0, 0]
+    assert product(small, 2).weight.tolist() == [[5, 7]]
+    assert product(small, 2).bias.tolist() == [9]
 
 
 def test_a_constant_channel_becomes_bias():
@@ -81,9 +93,9 @@ def test_a_constant_channel_becomes_bias():
     second = DenseCodes(np.array([[3, 2], [-3, 0]]), S8, (), np.array([1, 1]))
     log: list[str] = []
     small = drop_dead(two_layers(first, Requant(RELU, np.zeros(2, np.int64), -128, 10), second, 1), log)
-    assert small.nodes[2].op.bias.tolist() == [31, -29]
-    assert small.nodes[2].op.weight.tolist() == [[2], [0]]
-    assert small.nodes[0].op.weight.tolist() == [[1]]
+    assert product(small, 2).bias.tolist() == [31, -29]
+    assert product(small, 2).weight.tolist() == [[2], [0]]
+    assert product(small, 0).weight.tolist() == [[1]]
     assert log == ["'n0': 1 channels removed, constant or unused"]
 
 
@@ -93,8 +105,8 @@ def test_a_constant_behind_a_table():
     second = DenseCodes(np.array([[2, 1]]), S8, (), np.array([0]))
     graph = two_layers(first, Requant(RELU, np.zeros(2, np.int64), -128, 127), second, 1, table)
     small = drop_dead(graph)
-    assert small.nodes[3].op.bias.tolist() == [8]
-    assert small.nodes[3].op.weight.tolist() == [[1]]
+    assert product(small, 3).bias.tolist() == [8]
+    assert product(small, 3).weight.tolist() == [[1]]
 
 
 def test_an_unused_channel_frees_the_layer_before_it():
@@ -107,10 +119,10 @@ def test_an_unused_channel_frees_the_layer_before_it():
     graph: Graph[CodeOp] = Graph("g", "x", 2, (), {"x": TensorType(2, FixedPoint(4, 0))})
     graph = linked(graph, [Node(f"n{i}", op, "", f"v{i}") for i, op in enumerate(ops)])
     small = drop_dead(replace(graph, types=infer_types(graph)))
-    assert small.nodes[0].op.weight.tolist() == [[1, 0]]
-    assert small.nodes[2].op.weight.tolist() == [[1]]
-    assert small.nodes[2].op.shifts == (1,)
-    assert small.nodes[3].op.shifts.tolist() == [1]
+    assert product(small, 0).weight.tolist() == [[1, 0]]
+    assert product(small, 2).weight.tolist() == [[1]]
+    assert product(small, 2).shifts == (1,)
+    assert requant(small, 3).shifts.tolist() == [1]
     assert small.types["x"].channels == 2
 
 
@@ -119,6 +131,6 @@ def test_one_channel_stays_where_all_are_dead():
     second = DenseCodes(np.array([[1, 1, 1]]), S8, (), np.array([0]))
     graph = two_layers(first, Requant(RELU, np.zeros(3, np.int64), 0, 127), second, 2)
     small = drop_dead(graph)
-    assert small.nodes[0].op.weight.shape == (1, 2)
+    assert product(small, 0).weight.shape == (1, 2)
     x = np.array([[-8, 7], [3, 3]])
     assert run(small, x).tolist() == run(graph, x).tolist() == [[6], [6]]

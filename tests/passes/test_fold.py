@@ -22,6 +22,11 @@ def kinds(graph: Graph[Op]) -> list[str]:
     return [type(node.op).__name__ for node in graph]
 
 
+def product(node: Node[Op]) -> Dense:
+    assert isinstance(node.op, Dense)
+    return node.op
+
+
 def inputs(channels: int) -> np.ndarray:
     rng = np.random.default_rng(0)
     return np.concatenate([rng.integers(-9, 10, (30, channels)) / 4, rng.choice([-1e3, 0, 1e3], (10, channels))])
@@ -61,8 +66,8 @@ def test_scaling_after_a_product_with_channels_of_its_own():
     dense = Dense(np.array([[1.0, 2], [3, 4], [5, 6]]), np.array([1.0, 2, 3]))
     small = simplify(chain(2, dense, Affine(np.array([2.0, -1, 0]), np.array([0.5, 0, 7]))))
     (node,) = small.nodes
-    assert node.op.weight.tolist() == [[2, 4], [-3, -4], [0, 0]]
-    assert node.op.bias.tolist() == [2.5, -2, 7]
+    assert product(node).weight.tolist() == [[2, 4], [-3, -4], [0, 0]]
+    assert product(node).bias.tolist() == [2.5, -2, 7]
     assert (node.name, node.source, node.output) == ("n0", "x", "v1")
 
 
@@ -71,8 +76,8 @@ def test_scaling_before_a_product():
     log: list[str] = []
     small = simplify(chain(2, Affine(np.array([2.0, 3]), np.array([1.0, -1])), dense), log)
     (node,) = small.nodes
-    assert node.op.weight.tolist() == [[2, 6], [6, 12]]
-    assert node.op.bias.tolist() == [1 - 1, 2 - 1]
+    assert product(node).weight.tolist() == [[2, 6], [6, 12]]
+    assert product(node).bias.tolist() == [1 - 1, 2 - 1]
     assert node.name == "n1"
     assert log == ["affine 'n0' and dense 'n1': scaling folded into the product after it"]
 
@@ -115,7 +120,7 @@ def test_scaling_behind_a_clip_prefers_the_product_after_it():
     small = simplify(chain(1, Dense(np.eye(1), np.zeros(1)), Clip(0, 6), Affine(np.full(1, 2.0), np.ones(1)), DENSE))
     assert kinds(small) == ["Dense", "Clip", "Dense"]
     assert small.nodes[1].op == Clip(0, 6)
-    assert small.nodes[2].op.weight.tolist() == [[2.0]]
+    assert product(small.nodes[2]).weight.tolist() == [[2.0]]
 
 
 DENSE = Dense(np.eye(1), np.zeros(1))
