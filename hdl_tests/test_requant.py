@@ -6,17 +6,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 from bench import Bits, Case, Port, check, codes, pack, signed
+from hwcompress.ir.fixed import FixedPoint, wrap
 
 pytestmark = pytest.mark.hdl
 
 
-def requant(acc: int, left: int, shift: int, half: int, even: int, saturate: int, lo: int, hi: int) -> int:
-    """The equation of the module, in unbounded integers."""
-    value = (acc << left) + ((1 << (shift - 1)) if half and shift else 0)
-    y = value >> shift
-    if even and shift and value & ((1 << shift) - 1) == 0:
+def requant(
+    acc: int, left: int, shift: int, half: int, even: int, out: FixedPoint | None, lo: int, hi: int
+) -> int:
+    """The header's equation; `out` is the type that an unsaturated result wraps into."""
+    v = acc << left
+    up = v + ((1 << (shift - 1)) if half and shift else 0)
+    y = up >> shift
+    if even and shift > left and up & ((1 << shift) - 1) == 0:
         y &= ~1
-    return min(max(y, lo), hi) if saturate else y
+    if out is not None:
+        y = int(wrap(np.int64(y), out))
+    return min(max(y, lo), hi)
 
 
 def ends(rng: np.random.Generator, out_w: int, out_signed: bool) -> tuple[int, int]:
@@ -38,6 +44,7 @@ def requant_case(
     left: int, shifts: np.ndarray, half: int, even: int, saturate: int, accs: np.ndarray, idle: float,
 ) -> Case:
     lo, hi = ends(rng, out_w, bool(out_signed))
+    kind = None if saturate else FixedPoint(out_w, 0, bool(out_signed))
     table = sum(int(s) << (6 * k) for k, s in enumerate(shifts.reshape(-1)))
     params: dict[str, int | str | Bits] = {
         "LANES": lanes, "IN_W": in_w, "IN_SIGNED": in_signed, "OUT_W": out_w, "OUT_SIGNED": out_signed, "FOLDS": folds,
@@ -52,7 +59,8 @@ def requant_case(
         row = accs[k]
         valid.append(now)
         words.append(pack(row, in_w))
-        y = [requant(int(a), left, int(shifts[fold if variable else 0, i]), half, even, saturate, lo, hi) for i, a in enumerate(row)]
+        at = shifts[fold if variable else 0]
+        y = [requant(int(a), left, int(s), half, even, kind, lo, hi) for a, s in zip(row, at, strict=True)]
         expected.append(pack(y, out_w) if now else None)
         flags.append(now)
         fold = (fold + now) % folds
