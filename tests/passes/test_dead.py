@@ -43,7 +43,7 @@ def every_input(kind: TensorType, seed: int) -> np.ndarray:
     return np.concatenate([rng.integers(lo, hi + 1, (40, kind.channels)), rng.choice([lo, hi], (40, kind.channels))])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(code_graphs(), st.integers(0, 1000))
 def test_codes_are_identical(graph, seed):
     x = every_input(graph.types["x"], seed)
@@ -56,7 +56,7 @@ def test_codes_are_identical(graph, seed):
     assert [n.output for n in small] == [n.output for n in graph]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(code_graphs())
 def test_nothing_dead_is_left(graph):
     small = drop_dead(graph)

@@ -32,7 +32,7 @@ def inputs(channels: int) -> np.ndarray:
     return np.concatenate([rng.integers(-9, 10, (30, channels)) / 4, rng.choice([-1e3, 0, 1e3], (10, channels))])
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(float_graphs())
 def test_meaning_is_kept(graph):
     small = simplify(graph)
@@ -42,7 +42,7 @@ def test_meaning_is_kept(graph):
     np.testing.assert_allclose(run_float(small, x), run_float(graph, x), rtol=1e-11, atol=1e-9)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(float_graphs(smooth=False))
 def test_meaning_is_kept_exactly_where_arithmetic_is_exact(graph):
     # Quarters times quarters, at most seven times: every sum and product is a float64.
@@ -50,7 +50,7 @@ def test_meaning_is_kept_exactly_where_arithmetic_is_exact(graph):
     np.testing.assert_array_equal(run_float(simplify(graph), x), run_float(graph, x))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(float_graphs())
 def test_it_is_done_when_it_ends(graph):
     small = simplify(graph)
