@@ -61,7 +61,7 @@ def _demand(name: str, find: Callable[[], object]) -> None:
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     skipped = [report.longrepr for report in terminalreporter.stats.get("skipped", [])]
-    reasons = Counter(str(place[2]).removeprefix("Skipped: ") for place in skipped if isinstance(place, tuple))
+    reasons = Counter(str(place[2]).removeprefix("Skipped: ") for place in skipped if place)
     if reasons:
         terminalreporter.section("tests that did not run")
         for reason, number in reasons.items():
