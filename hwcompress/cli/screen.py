@@ -42,7 +42,7 @@ def progress(quiet: bool = False) -> Generator[Progress | None]:
     from rich.progress import Progress as Bar
 
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
-    bar = Bar(*columns, console=Console(stderr=True), transient=True)
+    bar = Bar(*columns, console=Console(file=sys.stderr), transient=True)
     task = bar.add_task("", total=None)
     timer = threading.Timer(DELAY, bar.start)
     timer.daemon = True
