@@ -32,6 +32,9 @@ module hwc_clamp #(
   localparam integer POWER_HI = (HI >= 0) && ((HI & HI_NEXT) == 0) ? 1 : 0;
   localparam integer POWER_LO = (LO < 0) && ((LO_SIZE & (LO_SIZE - 1)) == 0) ? 1 : 0;
   localparam integer HI_BITS = (HI >= 0) ? $clog2(HI_NEXT) : 0;
+  // Both ends are those of a signed type of HI_BITS + 1 bits: beyond if the bits above differ.
+  localparam integer TYPE = (REACH_HI != 0 && REACH_LO != 0 && HI > 0 && LO == -HI - 1 &&
+                             OUT_W > HI_BITS) ? POWER_HI : 0;
   localparam integer LO_BITS = (LO < 0) ? $clog2(LO_SIZE) : 0;
 
   wire sign = (NEGATIVE != 0) && t_i[IN_W-1];
@@ -73,7 +76,15 @@ module hwc_clamp #(
     end
   endgenerate
 
-  assign y_o = over ? HI[OUT_W-1:0] : under ? LO[OUT_W-1:0] : t;
+  generate
+    if (TYPE != 0) begin : g_type
+      wire beyond = (t_i[IN_W-2:HI_BITS] != {(IN_W - 1 - HI_BITS) {sign}});
+      wire unused_ends = &{1'b0, over, under, t};
+      assign y_o = {{(OUT_W - HI_BITS) {sign}}, beyond ? {HI_BITS{!sign}} : t[HI_BITS-1:0]};
+    end else begin : g_ends
+      assign y_o = over ? HI[OUT_W-1:0] : under ? LO[OUT_W-1:0] : t;
+    end
+  endgenerate
 
 endmodule
 
