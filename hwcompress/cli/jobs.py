@@ -2,6 +2,7 @@
 """What the commands do. Every import of the layers below is inside a function: `--help` must not wait for them."""
 
 import json as json_module
+import re
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from hwcompress.report.schema import Report, VerificationPart
 
 Options = dict[str, Any]
+NAME = 100  # characters of a folder name of ours
 SIMULATORS: "dict[str, tuple[Run, ...]]" = {
     "none": (),
     "verilator": ("verilator",),
@@ -64,8 +66,8 @@ def runs_of(config: "Config") -> list["Run"]:
 
 
 def default_folder(model: str) -> Path:
-    """build/<model name>."""
-    stem = Path(model).stem.strip()
+    """build/<model name>; what a shell, make or Tcl would trip over becomes _."""
+    stem = re.sub(r"[^\w.+-]", "_", Path(model).stem.strip())[:NAME]
     return Path("build") / (stem if stem.strip(".") else "model")
 
 

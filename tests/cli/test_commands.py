@@ -166,7 +166,14 @@ def test_synth_stands_beside_the_estimate(command, golden, monkeypatch):
 
 @pytest.mark.parametrize(
     ("model", "folder"),
-    [("a/b.onnx", "build/b"), ("...onnx", "build/model"), ("x.y.onnx", "build/x.y"), (" .onnx", "build/model")],
+    [
+        ("a/b.onnx", "build/b"),
+        ("...onnx", "build/model"),
+        ("x.y.onnx", "build/x.y"),
+        (" .onnx", "build/model"),
+        ("a b\n$(x)\x1b'.onnx", "build/a_b___x___"),
+        ("n" * 250 + ".onnx", "build/" + "n" * 100),
+    ],
 )
 def test_the_default_folder_stays_under_build(model, folder):
     assert default_folder(model) == Path(folder)
