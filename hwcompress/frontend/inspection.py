@@ -27,7 +27,7 @@ def inspection(parsed: Parsed) -> Inspection:
         operators=tuple(sorted(Counter(node.op for node in raw.nodes).items())),
         inputs=raw.inputs,
         outputs=raw.outputs,
-        parameters=_parameters(parsed),
+        parameters=trained_parameters(parsed),
         macs=sum(products),
         nodes=_places(parsed),
         host=() if parsed.problems else host_ops(parsed.split),
@@ -36,7 +36,7 @@ def inspection(parsed: Parsed) -> Inspection:
     )
 
 
-def _parameters(parsed: Parsed) -> int:
+def trained_parameters(parsed: Parsed) -> int:
     stored = [t for t in parsed.raw.initializers.values() if type_name(t.data_type).startswith(TRAINED)]
     values = [node.attributes.get("value") for node in parsed.raw.nodes if node.op == "Constant"]
     constants = [v for v in values if is_array(v) and v.dtype.name.startswith(TRAINED)]

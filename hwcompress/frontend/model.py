@@ -35,6 +35,7 @@ class Model:
     outputs: tuple[str, ...]  # names of the model's outputs
     source: bytes  # the whole ONNX model, external data pulled in, batch dimension made free: for onnxruntime
     notes: tuple[str, ...] = ()  # what the importer had to repair or assume, for the report
+    parameters: int = 0  # elements of the trained tensors
 
 
 @dataclass(frozen=True)

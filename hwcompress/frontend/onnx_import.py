@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hwcompress.errors import UnsupportedModel, quote
-from hwcompress.frontend.inspection import inspection
+from hwcompress.frontend.inspection import inspection, trained_parameters
 from hwcompress.frontend.model import Inspection, Model
 from hwcompress.frontend.parse import Parsed, host_ops, notes, parse
 from hwcompress.frontend.tail import free_model, tail_model
@@ -35,6 +35,7 @@ def load(path: Path) -> Model:
         outputs=tuple(p.name for p in parsed.raw.outputs),
         source=free_model(parsed.file.model, parsed.survey, parsed.input.batched),
         notes=notes(parsed),
+        parameters=trained_parameters(parsed),
     )
 
 

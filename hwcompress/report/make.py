@@ -19,7 +19,7 @@ from hwcompress.explore.planner import Planned
 from hwcompress.frontend.model import Model
 from hwcompress.ir.fixed import Reals
 from hwcompress.ir.graph import CodeOp, Graph, Op
-from hwcompress.ops import Affine, AffineCodes, Dense, DenseCodes
+from hwcompress.ops import AffineCodes, Dense, DenseCodes
 from hwcompress.report import schema
 
 FLOAT_BYTES = 4
@@ -45,7 +45,7 @@ def make_report(facts: Facts) -> schema.Report:
     kept = sum(s.nonzero for s in storage)
     weights = sum(s.weights for s in storage)
     dense_bytes = sum(s.compressed_bytes for s in storage)
-    parameters = _parameters(facts.model.graph)
+    parameters = facts.model.parameters
     total = planned.estimate.total
     over = total.over(config.device.budget)
     return schema.Report(
@@ -113,17 +113,6 @@ def _target(config: Config) -> schema.TargetPart:
 
 def _macs(graph: Graph[Op]) -> int:
     return sum(n.op.weight.size for n in graph if isinstance(n.op, Dense))
-
-
-def _parameters(graph: Graph[Op]) -> int:
-    """Weights, biases and scales that are not trivial."""
-    total = 0
-    for node in graph:
-        if isinstance(node.op, Dense):
-            total += node.op.weight.size + (node.op.bias.size if node.op.bias.any() else 0)
-        if isinstance(node.op, Affine):
-            total += node.op.scale.size + node.op.bias.size
-    return total
 
 
 def _biases(graph: Graph[CodeOp]) -> int:
