@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bench import RTL, Case, Port, check, codes, signed
+from bench import RTL, Case, Port, check, codes
 
 pytestmark = pytest.mark.hdl
 
@@ -192,6 +192,3 @@ def test_proof_refuses(tmp_path: Path, old: str, new: str) -> None:
     refused = [not prove(tmp_path / str(k), 2, 27, 18, config, changed) for k, config in enumerate(((0, 1, 1), (1, 1, 1)))]
     assert any(refused)
 
-
-def test_signed_helper() -> None:
-    assert [signed(v, 3) for v in range(8)] == [0, 1, 2, 3, -4, -3, -2, -1]
