@@ -140,7 +140,9 @@ def table(rows: list[dict[str, Any]]) -> str:
 def main() -> int:
     """Run what is missing, then write the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--shared", type=Path, default=ROOT.parent / "shared", help="folder with cases.py, models, data")
+    parser.add_argument(
+        "--shared", type=Path, default=ROOT.parent / "shared", help="folder with cases.py, models, data"
+    )
     parser.add_argument("--models", nargs="*", default=list(RUNS))
     parser.add_argument("--table", action="store_true", help="run nothing")
     options = parser.parse_args()

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Trained ONNX networks become compressed fixed-point FPGA designs, proven against a bit-exact simulator."""
 
-__version__ = "0.1.0"
-
 from typing import TYPE_CHECKING, Any
 
+from hwcompress.version import __version__
+
 if TYPE_CHECKING:
-    from hwcompress.api import Design, compile, estimate, open_build  # noqa: A004
+    from hwcompress.api import Design, compile, estimate, open_build
 
 __all__ = ["Design", "__version__", "compile", "estimate", "open_build"]
 
@@ -14,7 +14,7 @@ __all__ = ["Design", "__version__", "compile", "estimate", "open_build"]
 def __getattr__(name: str) -> Any:
     """The public names, imported when first used: `import hwcompress` stays light."""
     if name in ("Design", "compile", "estimate", "open_build"):
-        from hwcompress import api  # noqa: PLC0415
+        from hwcompress import api
 
         return getattr(api, name)
     raise AttributeError(f"module 'hwcompress' has no attribute {name!r}")

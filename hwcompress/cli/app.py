@@ -5,9 +5,9 @@ from typing import Annotated, Any
 
 import typer
 
-from hwcompress import __version__
 from hwcompress.cli import jobs
 from hwcompress.cli.options import BuildFolder, ConfigFile, Debug, Explain, Json, ModelFile, planning
+from hwcompress.version import __version__
 
 app = typer.Typer(
     add_completion=False,

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from functools import singledispatch
 from pathlib import Path
 
-from hwcompress import __version__
 from hwcompress.codegen.hls_cores import Block, Rom, Vec, block
 from hwcompress.codegen.render import environment
 from hwcompress.engines.base import Core, Stream
@@ -20,6 +19,7 @@ from hwcompress.engines.head import Buffer, Direct
 from hwcompress.engines.pipeline import Interface, Island, Pipeline
 from hwcompress.errors import BadInput
 from hwcompress.resources import folder
+from hwcompress.version import __version__
 
 LEAST_MAX_BITS = 1024  # AP_INT_MAX_W where nobody sets it
 LIBRARY_FOLDERS = ("hwc", "csim")

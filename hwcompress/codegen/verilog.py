@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Pipeline to Verilog: which library modules, with which parameters, wired how."""
 
-from hwcompress import __version__
 from hwcompress.codegen.cores import Bus, add_core
 from hwcompress.codegen.design import Design, Port
 from hwcompress.codegen.memory import memory_files
@@ -10,6 +9,7 @@ from hwcompress.engines.base import Store, ceil_div
 from hwcompress.engines.head import Buffer, Direct
 from hwcompress.engines.pipeline import Interface, Island, Pipeline
 from hwcompress.resources import folder
+from hwcompress.version import __version__
 
 RAM_STYLE = {Store.LOGIC: 1, Store.BLOCK: 2}
 

@@ -16,7 +16,6 @@ from hwcompress.errors import ShapeError
 from hwcompress.ir.fixed import Codes
 
 NEVER = -(1 << 60)
-MAX_FRAMES = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,32 +146,36 @@ def schedule(pipeline: Pipeline) -> Timing:
     Raises:
         ShapeError: a buffer holds less than one frame.
     """
-    first, last = _Run(pipeline).frame(0)
-    return Timing(last - first, _interval(pipeline))
+    return Timing(first_latency(pipeline), _interval(pipeline))
 
 
 def _interval(pipeline: Pipeline) -> int:
-    """Largest distance of successive last output beats, once the distances repeat (period 1 to 8)."""
+    """Largest distance of successive last output beats, once all buffers have had the time to fill.
+
+    A FIFO a little short of what is in flight stalls once a round, so a pattern is as long as the frames that the
+    fullest FIFO holds. Distances that stay equal for longer than that are steady; otherwise as many frames are run
+    as would fill all buffers twice, and the later half counts.
+    """
+    held = capacities(pipeline)
+    window, limit = max(held, default=0) + 4, 2 * (sum(held) + 4)
     run = _Run(pipeline)
-    ends: list[int] = []
+    end = run.frame(0)[1]
     gaps: list[int] = []
-    for k in range(MAX_FRAMES):
-        _, end = run.frame(0)
-        if k:
-            gaps.append(end - ends[-1])
-        ends.append(end)
-        if period := _period(gaps[2:]):
-            return max(gaps[-period:])
-    return max(gaps[2:])
+    steady = 0
+    while steady < window and len(gaps) < limit:
+        before, end = end, run.frame(0)[1]
+        gaps.append(end - before)
+        steady = steady + 1 if len(gaps) > 2 and gaps[-1] == gaps[-2] else 0
+    return gaps[-1] if steady >= window else max(gaps[-limit // 2 :])
 
 
-def _period(gaps: list[int]) -> int:
-    """Shortest period that the tail of `gaps` shows three times; 0 for none."""
-    for p in range(1, 9):
-        tail = gaps[-3 * p :]
-        if len(gaps) >= 3 * p and tail == tail[:p] * 3:
-            return p
-    return 0
+def capacities(pipeline: Pipeline) -> list[int]:
+    """Frames that each buffer holds."""
+    heads = [i.head for i in pipeline.islands if isinstance(i.head, Buffer)]
+    held = [ceil_div(h.depth, h.words) for h in heads]
+    if pipeline.interface is Interface.AXIS:
+        held.append(ceil_div(pipeline.output_depth, pipeline.output.beats))
+    return held
 
 
 def with_depth(island: Island, depth: int) -> Island:
@@ -187,19 +190,20 @@ def ideal_interval(pipeline: Pipeline) -> int:
     return max(pipeline.input.beats, pipeline.output.beats, *(h.steps * h.replay for h in heads))
 
 
-def size_buffers(pipeline: Pipeline) -> Pipeline:
-    """Give every buffer the depth that lets the pipeline run at its ideal interval.
-
-    Two frames each, and what is in flight between a step and its write; then each depth is cut to the
-    smallest memory size that keeps both figures.
-    """
+def roomy(pipeline: Pipeline) -> Pipeline:
+    """Buffers that never hold the pipeline up: two frames, and what is in flight between a step and its write."""
     islands = list(pipeline.islands)
     for k, island in enumerate(islands):
         if isinstance(island.head, Buffer):
             before = islands[k - 1].latency + 3 if k else 3
             islands[k] = with_depth(island, rounded(2 * island.head.words + before))
     out = rounded(2 * pipeline.output.beats + islands[-1].latency + 4)
-    wide = replace(pipeline, islands=tuple(islands), output_depth=out)
+    return replace(pipeline, islands=tuple(islands), output_depth=out)
+
+
+def size_buffers(pipeline: Pipeline) -> Pipeline:
+    """Cut each depth of `roomy` to the smallest memory size that keeps latency and interval."""
+    wide = roomy(pipeline)
     goal = schedule(wide)
     for k, island in enumerate(wide.islands):
         if isinstance(island.head, Buffer):
@@ -211,6 +215,12 @@ def size_buffers(pipeline: Pipeline) -> Pipeline:
             return trial
         least = rounded(least + 1)
     return wide
+
+
+def first_latency(pipeline: Pipeline) -> int:
+    """Latency alone."""
+    first, last = _Run(pipeline).frame(0)
+    return last - first
 
 
 def _smallest(pipeline: Pipeline, k: int, goal: Timing) -> Pipeline:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from hwcompress.cost.estimate import Estimate, estimate
-from hwcompress.cost.schedule import Timing, schedule, size_buffers
+from hwcompress.cost.schedule import Timing, first_latency, ideal_interval, roomy, schedule, size_buffers
 from hwcompress.engines.assemble import assemble
 from hwcompress.engines.base import Product, Resources
 from hwcompress.engines.head import Buffer
@@ -75,7 +75,16 @@ def plan_network(graph: Graph[CodeOp], goal: Goal) -> Planned:
         DoesNotFit: no plan meets the goal and the budget; says what binds.
         BadInput: a wish is not legal for its layer.
     """
-    search = _Search(graph, goal)
+    return finished(_choose(_Search(graph, goal), goal))
+
+
+def finished(found: Planned) -> Planned:
+    """The plan with its buffers cut to size, and its exact figures."""
+    pipeline = stored(size_buffers(found.pipeline))
+    return replace(found, pipeline=pipeline, estimate=estimate(pipeline), timing=schedule(pipeline))
+
+
+def _choose(search: "_Search", goal: Goal) -> Planned:
     if goal.reuse is not None or search.all_fixed():
         return _accept(search.fixed(), goal)
     if goal.latency is not None:
@@ -188,10 +197,10 @@ class _Search:
         return [[[choices.link(s, a, t, b, interval) for b in after] for a in before] for s, t, before, after in pairs]
 
     def build(self, chosen: Mapping[str, LayerPlan]) -> Planned:
-        """Assemble, size the buffers, schedule, estimate."""
+        """Assemble with roomy buffers: estimate, latency, and the interval that such buffers allow."""
         plan = Plan(chosen, self.goal.interface, self.goal.family)
-        pipeline = stored(size_buffers(assemble(self.graph, plan)))
-        return Planned(plan, pipeline, estimate(pipeline), schedule(pipeline))
+        pipeline = stored(roomy(assemble(self.graph, plan)))
+        return Planned(plan, pipeline, estimate(pipeline), Timing(first_latency(pipeline), ideal_interval(pipeline)))
 
     def fits(self, found: Planned) -> bool:
         """Whether the budget holds."""

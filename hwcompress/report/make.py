@@ -6,10 +6,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from hwcompress import __version__
 from hwcompress.compress.recipe import Compressed
 from hwcompress.config import Config
-from hwcompress.cost.schedule import Timing, schedule, size_buffers
+from hwcompress.cost.schedule import Timing, roomy, schedule
 from hwcompress.engines.assemble import assemble
 from hwcompress.engines.base import Product, Resources, Stream
 from hwcompress.engines.dense import DenseFolded, DenseUnrolled
@@ -21,6 +20,7 @@ from hwcompress.ir.fixed import Reals
 from hwcompress.ir.graph import CodeOp, Graph, Op
 from hwcompress.ops import AffineCodes, Dense, DenseCodes
 from hwcompress.report import schema
+from hwcompress.version import __version__
 
 FLOAT_BYTES = 4
 
@@ -172,7 +172,7 @@ def layer_timing(graph: Graph[CodeOp], layer: Layer, plan: Plan) -> Timing:
     alone = replace(graph, input=layer.value, channels=layer.inputs, nodes=nodes)
     name = layers(alone)[0].name
     part = replace(plan, layers={name: plan.layers[layer.name]})
-    return schedule(size_buffers(assemble(alone, part)))
+    return schedule(roomy(assemble(alone, part)))
 
 
 def _layers(graph: Graph[CodeOp], planned: Planned) -> list[schema.LayerPart]:
