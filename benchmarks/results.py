@@ -40,6 +40,22 @@ RUNS: dict[str, tuple[tuple[int, str], ...]] = {
 }
 
 
+HEAD = """# Results
+
+Made by `python benchmarks/results.py` (rows: `build/results/*.json`). 8-bit weights and activations, calibrated on 512
+samples of the training data, evaluated on all test samples; target dsp27x18.
+
+- **Codes** compared at full speed and found equal to the integer simulator: Verilator on 1,000 frames, Icarus on 20, the HLS
+  C++ compiled by g++ on 1,000; the benches also run with random pauses, resets and broken frames.
+- **Latency, interval**: cycles, estimated before emission and measured by both simulators: one number where all are equal.
+- **DSP, BRAM18, LUT, FF**: one number where estimate and Yosys (`synth_xilinx -family xcup -flatten`) are equal, else
+  estimate / Yosys. LUT are sites: LUT1-6 and SRL one, RAM32M16 and RAM64M8 eight.
+- Jet models: no labels are available; inputs are N(0, 1) vectors, so only agreement and SQNR say anything.
+
+| Model | Reuse | Engine | Score float -> fixed | Agreement % | SQNR dB | Latency | Interval | Codes Verilator | Icarus | g++ | DSP | BRAM18 | LUT | FF |
+"""
+
+
 def shared_cases(folder: Path) -> ModuleType:
     """cases.py of the shared folder."""
     spec = importlib.util.spec_from_file_location("cases", folder / "cases.py")
@@ -101,23 +117,7 @@ def _cycles(r: dict[str, Any], key: str) -> str:
 
 def table(rows: list[dict[str, Any]]) -> str:
     """The page."""
-    lines = [
-        "# Results",
-        "",
-        "Made by `python benchmarks/results.py` (rows: `build/results/*.json`). 8-bit weights and activations, calibrated on "
-        "512 samples of the training data, evaluated on all test samples; target dsp27x18.",
-        "",
-        "- **Codes** compared at full speed and found equal to the integer simulator: Verilator on 1,000 frames, Icarus on 20, "
-        "the HLS C++ compiled by g++ on 1,000; the benches also run with random pauses, resets and broken frames.",
-        "- **Latency, interval**: cycles, estimated before emission and measured by both simulators: one number where all are equal.",
-        "- **DSP, BRAM18, LUT, FF**: one number where estimate and Yosys (`synth_xilinx -family xcup -flatten`) are equal, "
-        "else estimate / Yosys. LUT are sites: LUT1-6 and SRL one, RAM32M16 and RAM64M8 eight.",
-        "- Jet models: no labels are available; inputs are N(0, 1) vectors, so only agreement and SQNR say anything.",
-        "",
-        "| Model | Reuse | Engine | Score float -> fixed | Agreement % | SQNR dB | Latency | Interval | Codes Verilator | Icarus | g++ "
-        "| DSP | BRAM18 | LUT | FF |",
-        "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|",
-    ]
+    lines = [*HEAD.splitlines(), "|" + "---|" * 15]
     for r in rows:
         a, e, y = r["accuracy"], r["estimate"], r["yosys"]
         cells = [_cell(e[k], y[k]) for k in ("dsp", "bram18", "lut", "ff")]
@@ -130,8 +130,8 @@ def table(rows: list[dict[str, Any]]) -> str:
     for key in ("lut", "ff"):
         errors = sorted(abs(r["estimate"][key] / r["yosys"][key] - 1) for r in rows if r["yosys"][key])
         if errors:
-            lines += ["", f"{key.upper()} model against Yosys: median error {100 * errors[len(errors) // 2]:.1f} %, "
-                      f"largest {100 * errors[-1]:.1f} %."]  # fmt: skip
+            middle, worst = 100 * errors[len(errors) // 2], 100 * errors[-1]
+            lines += ["", f"{key.upper()} model against Yosys: median error {middle:.1f} %, largest {worst:.1f} %."]
     tools = ", ".join(f"{p} {version(p)}" for p in ("cocotb", "verilator", "pyosys", "numpy", "onnxruntime"))
     lines += ["", f"Tools: Python {platform.python_version()}, {tools}.", ""]
     return "\n".join(lines)
