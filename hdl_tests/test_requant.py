@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from bench import Bits, Case, Port, check, codes, pack, signed
+
 from hwcompress.ir.fixed import FixedPoint, wrap
 
 pytestmark = pytest.mark.hdl

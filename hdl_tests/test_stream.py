@@ -1,6 +1,5 @@
 """Whole chains: exact event times of architecture.md, and data under any idle and back-pressure."""
 
-import itertools
 import os
 import subprocess
 import sys

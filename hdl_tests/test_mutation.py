@@ -1,0 +1,84 @@
+"""Each module is broken in one place at a time; the tests of the module must notice."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from bench import RTL
+
+pytestmark = [pytest.mark.hdl, pytest.mark.slow]
+
+HERE = Path(__file__).parent
+
+# Module, text as it is, text as it must not be, tests that must fail.
+MUTANTS = [
+    ("hwc_address", "LAST = DEPTH - 1", "LAST = DEPTH - 2", "test_lines.py"),
+    ("hwc_affine", "(DSP != 0) ? 1 : 2", "(DSP != 0) ? 1 : 1", "test_rows.py"),
+    ("hwc_affine", "{1'b0, x}", "{x[X_W-1], x}", "test_rows.py"),
+    ("hwc_buffer", "emit_last && (collect_last || frame_last)", "emit_last && collect_last", "test_buffer.py"),
+    ("hwc_buffer", "step && word_last && replay_last", "step && word_last && !again", "test_buffer.py"),
+    ("hwc_buffer", "step && word_last && !again", "step && sub_last && !again", "test_buffer.py"),
+    ("hwc_buffer", "(step_last && !replay_last) ? begin_q : next", "step_last ? begin_q : next", "test_buffer.py"),
+    ("hwc_buffer", "(room_i || !completes)", "room_i", "test_buffer.py"),
+    ("hwc_clamp", "over ? HI[OUT_W-1:0] : under", "over && !sign ? t : under", "test_requant.py"),
+    ("hwc_clamp", "(BOTTOM < LO)", "(BOTTOM + 1 < LO)", "test_requant.py"),
+    ("hwc_collect", "(group_last || frame_last)", "group_last", "test_ports.py"),
+    ("hwc_collect", "k == REST - 1", "k == REST", "test_ports.py"),
+    ("hwc_count", "(last_o || clear_i)", "last_o", "test_lines.py"),
+    ("hwc_delay", "line_q[(CYCLES-1)*WIDTH+:WIDTH]", "line_q[(CYCLES-2)*WIDTH+:WIDTH]", "test_lines.py"),
+    ("hwc_dense_dsp", "i % S + ((i / S == G - 1) ? SKIP : 0)", "i % S", "test_dense.py"),
+    ("hwc_dense_dsp", "(ACC != 0) ? live[S+2] : 1'b1", "1'b1", "test_dense.py"),
+    ("hwc_dense_dsp", "live[1] && row_next_q", "live[0] && row_last", "test_dense.py"),
+    ("hwc_dense_dsp", "acc_q & {ACC_W{!first}}", "acc_q", "test_dense.py"),
+    ("hwc_dense_lut", "live[LIVES-1] && row_ends", "live[LIVES] && last", "test_dense.py"),
+    ("hwc_dense_lut", "first ? biases", "!first ? biases", "test_dense.py"),
+    ("hwc_direct", "rst_ni && write_i", "write_i", "test_lines.py"),
+    ("hwc_input", "& {DATA_W{!fill_q}}", "", "test_ports.py"),
+    ("hwc_input", "drop_q <= last && !s_axis_tlast", "drop_q <= 1'b0", "test_ports.py"),
+    ("hwc_input", "take_q <= (last == s_axis_tlast)", "take_q <= 1'b1", "test_ports.py"),
+    ("hwc_level", "up_i != down_i", "up_i || down_i", "test_lines.py"),
+    ("hwc_live", "!rst_ni", "1'b0", "test_lines.py"),
+    ("hwc_mac", "first_q ? loaded : held", "first_q ? held : loaded", "test_mac.py"),
+    ("hwc_mac", "if (en_i) p_q", "p_q", "test_mac.py"),
+    ("hwc_mul_lut", "onto - row", "onto + row", "test_arithmetic.py"),
+    ("hwc_mul_lut", "(N_SIGNED != 0) & number[N_W-1]", "number[N_W-1]", "test_arithmetic.py"),
+    ("hwc_mul_lut", "if (j < -y) p = p - x", "if (j < -y) p = p + x", "test_arithmetic.py"),
+    ("hwc_output", "!valid_q || m_axis_tready", "!valid_q", "test_ports.py"),
+    ("hwc_output", "if (load) last_q <= last", "last_q <= last", "test_ports.py"),
+    ("hwc_ram", "WIDTH - c * TILE_W", "WIDTH - r * TILE_W", "test_memory.py"),
+    ("hwc_ram_tile", "if (re_i) rdata_o", "rdata_o", "test_memory.py"),
+    ("hwc_requant", "rounded[0] && !tie", "rounded[0]", "test_requant.py"),
+    ("hwc_requant", "assign rounded = sum[U_W:1]", "assign rounded = u", "test_requant.py"),
+    ("hwc_requant", "lost[b] || (more", "lost[b] && (more", "test_requant.py"),
+    ("hwc_rom", "ROW_DEPTH = 16384", "ROW_DEPTH = 8192", "test_memory.py"),
+    ("hwc_rom_tile", "data_o <= rom[addr_i]", "data_o <= ~rom[addr_i]", "test_memory.py"),
+    ("hwc_row_dsp", "(j * N + INDEX)", "(INDEX)", "test_rows.py"),
+    ("hwc_row_dsp", "(g == G - 1) ? SKIP : 0", "0", "test_rows.py"),
+    ("hwc_row_lut", "((neg != 0) ? 1 : 0)", "0", "test_rows.py"),
+    ("hwc_row_lut", "x_i[INDEX*X_W+:X_W] ^ {X_W{ENTRY[23]}}", "x_i[INDEX*X_W+:X_W]", "test_rows.py"),
+    ("hwc_table", "rst_ni && valid_i", "rst_ni", "test_memory.py"),
+    ("hwc_taps", "{line_q, d_i}", "{line_q, {WIDTH{1'b0}}}", "test_lines.py"),
+    ("hwc_tree", "(IN_W + level < OUT_W) ? IN_W + level : OUT_W", "(IN_W < OUT_W) ? IN_W : OUT_W", "test_arithmetic.py"),
+    ("hwc_valid", "else valid_q <= chain[CYCLES-1:0]", "else valid_q <= {CYCLES{1'b0}}", "test_lines.py"),
+]  # fmt: skip
+
+
+def test_every_module_is_mutated() -> None:
+    assert {mutant[0] for mutant in MUTANTS} == {path.stem for path in RTL.glob("hwc_*.v")}
+
+
+@pytest.mark.parametrize(("module", "old", "new", "tests"), MUTANTS)
+def test_caught(tmp_path: Path, module: str, old: str, new: str, tests: str) -> None:
+    broken = tmp_path / "rtl"
+    shutil.copytree(RTL, broken)
+    text = (broken / f"{module}.v").read_text()
+    assert old in text, f"{module} no longer says {old}"
+    (broken / f"{module}.v").write_text(text.replace(old, new))
+    ran = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-x", "-m", "not slow and not synth", "-p", "no:cacheprovider", str(HERE / tests)],
+        env={**os.environ, "HWC_RTL": str(broken)}, capture_output=True, text=True, check=False, cwd=tmp_path,
+    )  # fmt: skip
+    assert ran.returncode == 1, ran.stdout[-2000:] + ran.stderr[-2000:]
