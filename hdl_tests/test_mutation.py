@@ -44,7 +44,7 @@ MUTANTS = [
     ("hwc_mac", "first_q ? loaded : held", "first_q ? held : loaded", "test_mac.py"),
     ("hwc_mac", "if (en_i) p_q", "p_q", "test_mac.py"),
     ("hwc_mul_lut", "onto - row", "onto + row", "test_arithmetic.py"),
-    ("hwc_mul_lut", "(N_SIGNED != 0) & number[N_W-1]", "number[N_W-1]", "test_arithmetic.py"),
+    ("hwc_mul_lut", "FLIP && (M_SIGNED == 0)", "FLIP", "test_arithmetic.py"),
     ("hwc_mul_lut", "if (j < -y) p = p - x", "if (j < -y) p = p + x", "test_arithmetic.py"),
     ("hwc_output", "!valid_q || m_axis_tready", "!valid_q", "test_ports.py"),
     ("hwc_output", "if (load) last_q <= last", "last_q <= last", "test_ports.py"),

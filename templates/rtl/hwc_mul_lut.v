@@ -87,6 +87,10 @@ module hwc_mul_lut #(
       localparam integer S_W = N_W + 1;  // a sum of rows
       localparam integer CUT = (M_W + 1) / 2;  // rows before the register
       // Row k leaves a sum worth 2^k; its low bit is bit k of the product, the rest goes on.
+      // Signed sums are kept with their sign bit inverted (plus 2^(S_W-1)): so every adder has
+      // operands that begin with 0, and Yosys folds the selection of the row into its LUTs.
+      localparam [0:0] FLIP = (N_SIGNED != 0);
+      localparam [0:0] FLIP_LAST = FLIP && (M_SIGNED == 0);  // a difference has its true sign
       wire [M_W*S_W-1:0] sums;
       wire [S_W-1:0] half = sums[(CUT-1)*S_W+:S_W];
       reg [S_W-1:0] half_q;
@@ -108,31 +112,33 @@ module hwc_mul_lut #(
         end
         assign n_late = n_q;
         assign m_late = {m_q, {CUT{1'b0}}};
-        assign product[P_W-1:M_W-1] = sums[(M_W-1)*S_W+:S_W];
+        assign product[P_W-1:M_W-1] = {sums[M_W*S_W-1] ^ FLIP_LAST, sums[(M_W-1)*S_W+:N_W]};
       end else begin : g_early
         assign n_late = {N_W{1'b0}};
         assign m_late = {M_W{1'b0}};
-        assign product[P_W-1:M_W-1] = half_q;
+        assign product[P_W-1:M_W-1] = {half_q[S_W-1] ^ FLIP_LAST, half_q[N_W-1:0]};
       end
       wire unused_late = &{1'b0, n_late, m_late};
 
       for (k = 0; k < M_W; k = k + 1) begin : g_row
         wire [N_W-1:0] number = (k < CUT) ? n : n_late;
         wire choose = (k < CUT) ? m[k] : m_late[k];
-        wire [S_W-1:0] row = {(N_SIGNED != 0) & number[N_W-1], number} & {S_W{choose}};
+        wire [S_W-1:0] row = ({1'b0, number} & {S_W{choose}}) ^ {1'b0, FLIP, {(N_W - 1) {1'b0}}};
         wire [S_W-1:0] onto;
         wire unused_onto = &{1'b0, onto};
 
         if (k == 0) begin : g_none
-          assign onto = {S_W{1'b0}};
+          assign onto = {1'b0, FLIP, {(N_W - 1) {1'b0}}};
         end else if (k == CUT) begin : g_cut
-          assign onto = {(N_SIGNED != 0) & half_q[S_W-1], half_q[S_W-1:1]};
+          assign onto = {1'b0, half_q[S_W-1:1]};
         end else begin : g_chain
-          assign onto = {(N_SIGNED != 0) & sums[k*S_W-1], sums[(k-1)*S_W+1+:N_W]};
+          assign onto = {1'b0, sums[(k-1)*S_W+1+:N_W]};
         end
 
         if (k == 0 && !(M_SIGNED != 0 && M_W == 1)) begin : g_load
-          assign sums[0+:S_W] = row;
+          wire unused_row = &{1'b0, row};
+          wire [N_W-1:0] plain = number & {N_W{choose}};
+          assign sums[0+:S_W] = {(plain[N_W-1] & FLIP) ^ FLIP, plain};
         end else if (M_SIGNED != 0 && k == M_W - 1) begin : g_minus
           assign sums[k*S_W+:S_W] = onto - row;
         end else begin : g_plus
