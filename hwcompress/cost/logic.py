@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """(LUT, FF) of the library modules as functions of their parameters, as Yosys 0.70 maps them on UltraScale+.
 
-LUT counts sites: LUT1..LUT6 and SRL one each, a RAM32M16 or RAM64M8 eight. A model, checked by
-benchmarks/cost_table.py; DSP and BRAM are not modelled but counted.
+LUT counts sites: LUT1..LUT6 and SRL one each, a RAM32M16 or RAM64M8 eight. The structure of each module is in
+templates/rtl; docs/results.md compares the sums with Yosys. DSP and BRAM are not modelled but counted.
 """
 
 import numpy as np
 
+from hwcompress.cost.rows import row_cells
 from hwcompress.engines.base import Product, Store, Stream, ceil_div, clog2
 from hwcompress.engines.dense import DenseFolded, DenseUnrolled
 from hwcompress.engines.elementwise import AffineLanes, RequantLanes, TableLanes
@@ -15,141 +16,176 @@ from hwcompress.engines.head import Buffer
 Cells = tuple[int, int]
 
 
+def total(*parts: Cells) -> Cells:
+    """Sum of cells."""
+    return sum(p[0] for p in parts), sum(p[1] for p in parts)
+
+
+def times(count: int, cells: Cells) -> Cells:
+    """Several of the same."""
+    return count * cells[0], count * cells[1]
+
+
 def shift_register(width: int, cycles: int) -> Cells:
-    """A delay without reset: registers up to 2 clocks, SRLs beyond."""
+    """hwc_delay: registers up to 2 clocks, SRLs beyond; one clock past a full SRL16 is a register."""
     if cycles < 3:
         return 0, width * cycles
-    return width * ceil_div(cycles, 32), 0
+    registers = int(cycles % 16 == 1)
+    return width * ceil_div(cycles - registers, 32), width * registers
 
 
-def rom(width: int, depth: int) -> int:
-    """LUT of a ROM in logic."""
-    return 0 if depth <= 1 else width * ceil_div(depth, 64)
+def rom(width: int, depth: int) -> Cells:
+    """A ROM in logic with its output register."""
+    return (width * ceil_div(depth, 64), width) if depth > 1 else (0, 0)
 
 
-def lutram(width: int, depth: int) -> int:
-    """LUT sites of a RAM in LUTRAM."""
-    if depth <= 32:
-        return 8 * ceil_div(width, 14)
-    return 8 * ceil_div(width, 7) * ceil_div(depth, 64)
+def lutram(width: int, depth: int) -> Cells:
+    """A RAM in LUTRAM with its output register."""
+    sites = 8 * ceil_div(width, 14) if depth <= 32 else 8 * ceil_div(width, 7) * ceil_div(depth, 64)
+    return sites, width
 
 
-def counter(count: int) -> Cells:
-    """A counter modulo `count`."""
-    bits = clog2(count)
-    return 2 * bits, bits
+def memory(width: int, depth: int, store: Store) -> Cells:
+    """hwc_ram."""
+    return lutram(width, depth) if store is Store.LOGIC else (0, 0)
+
+
+def count(n: int) -> Cells:
+    """hwc_count: a last flag beside a counter."""
+    return (min(1, n - 1), clog2(n) + int(n > 2))
+
+
+def address(n: int) -> Cells:
+    """hwc_address: a carry chain; a compare where n is no power of two."""
+    return (ceil_div(clog2(n), 5) if n & (n - 1) else 0), clog2(n)
+
+
+def level(n: int) -> Cells:
+    """hwc_level: an up and down counter."""
+    return clog2(n) + 1, clog2(n) + 1
 
 
 def framer(stream: Stream) -> Cells:
     """hwc_input."""
-    lut, ff = counter(stream.beats)
-    return lut + 4, ff + 3
+    return total((5, 3), count(stream.beats))
 
 
 def output_fifo(stream: Stream, depth: int, store: Store) -> Cells:
     """hwc_output."""
-    bits = stream.data_bits
-    lut, ff = 6 * clog2(depth) + 6, 4 * clog2(depth) + bits + 3
-    return lut + (lutram(bits, depth) if store is Store.LOGIC else 0), ff
+    control = total((2, 2), count(stream.beats), times(2, level(depth)), times(2, address(depth)))
+    return total(control, memory(stream.data_bits, depth, store))
 
 
 def buffer(head: Buffer) -> Cells:
     """hwc_buffer."""
-    bits = head.width
-    control = 7 * clog2(head.depth) + 10
-    for n in (head.steps, head.replay, head.sub, head.emit, head.collect):
-        control += 2 * clog2(n)
-    registers = 5 * clog2(head.depth) + clog2(head.steps) + clog2(head.replay) + 6
-    memory = lutram(bits, head.depth) if head.store is Store.LOGIC else 0
-    read = bits if head.store is Store.LOGIC else 0
-    narrow = bits // head.sub
-    select = narrow * ceil_div(head.sub - 1, 3) if head.sub > 1 else 0
-    return control + memory + select, registers + read + (narrow if head.sub > 1 else 0)
+    bits = clog2(head.depth)
+    loops = [head.sub, head.steps, head.replay, head.collect]
+    if head.emit not in (1, head.steps):
+        loops.append(head.emit)
+    rewind = (2 * bits, 2 * bits + 1) if head.replay > 1 and head.depth != head.words else address(head.depth)
+    narrow = head.width // head.sub
+    select = (narrow * ceil_div(head.sub - 1, 3), narrow + 2 * clog2(head.sub) + 1) if head.sub > 1 else (0, 0)
+    return total(
+        (6, 1),
+        times(2, level(head.depth)),
+        address(head.depth),
+        rewind,
+        *(count(n) for n in loops),
+        memory(head.width, head.depth, head.store),
+        select,
+    )
 
 
-def collect(bits: int, group: int, count: int) -> Cells:
-    """hwc_collect."""
-    lut, ff = counter(group)
-    return lut + bits * (group - 1), ff + bits * (group - 1) + clog2(count)
+def collect(bits: int, group: int, emissions: int) -> Cells:
+    """hwc_collect: a shift register of emissions."""
+    return total((1, bits * (group - 1)), count(emissions))
 
 
-def tree(count: int, width: int, out: int, levels: int) -> Cells:
-    """hwc_tree over operands of one width."""
-    lut = ff = 0
-    for _ in range(levels):
+def tree(leaves: int, width: int, out: int, levels: int) -> Cells:
+    """hwc_tree over operands of one width; levels beyond those that add are delay."""
+    lut = ff = used = 0
+    while leaves > 1:
         width = min(out, width + 1)
-        pairs, left = divmod(count, 2)
-        lut += pairs * width
-        ff += (pairs + left) * width
-        count = pairs + left
-    return lut, ff
+        pairs, left = divmod(leaves, 2)
+        lut, ff = lut + pairs * width, ff + (pairs + left) * width
+        leaves, used = pairs + left, used + 1
+    return total((lut, ff), shift_register(width, levels - used))
+
+
+def roms(core: DenseFolded | AffineLanes) -> Cells:
+    """Those in logic."""
+    return total((0, 0), *(rom(s.width, s.depth) for s in core.rom_shapes() if s.store is Store.LOGIC))
+
+
+def soft_product(core: DenseFolded | AffineLanes) -> Cells:
+    """hwc_mul_lut: partial products added pairwise, two register stages."""
+    w, x = core.weight_width, core.x_type.width
+    return w * (x + 2), 3 * (w + x)
 
 
 def folded(core: DenseFolded) -> Cells:
     """hwc_dense_dsp and hwc_dense_lut."""
-    lut, ff = 2 * counter(core.reuse)[0], 2 * counter(core.reuse)[1]
-    for shape in core.rom_shapes():
-        if shape.store is Store.LOGIC:
-            lut += rom(shape.width, shape.depth)
-            ff += shape.width if shape.depth > 1 else 0
+    control = total((2, 4), address(core.reuse), address(core.row_steps), count(core.column_steps), roms(core))
     if core.product is Product.LUT:
-        product = core.weight_width + core.x_type.width
-        t_lut, t_ff = tree(core.simd, product, core.acc_width, core.levels)
-        soft = core.pe * core.simd
-        lut += soft * core.weight_width * (core.x_type.width + 2) + core.pe * (t_lut + core.acc_width)
-        return lut, ff + soft * 3 * product + core.pe * (t_ff + core.acc_width)
-    for column in range(core.simd):
-        d_lut, d_ff = shift_register(core.x_type.width, column % core.slots)
-        lut, ff = lut + d_lut, ff + d_ff
-    ff += (core.slots - 1) * clog2(core.reuse)
-    t_lut, t_ff = tree(core.segments, core.acc_width, core.acc_width, core.levels)
+        width = core.weight_width + core.x_type.width
+        adders = total(tree(core.simd, width, core.acc_width, core.levels), (core.acc_width, core.acc_width))
+        products = times(core.pe * core.simd, soft_product(core))
+        return total(control, (0, core.latency), products, times(core.pe, adders))
+    skew = [shift_register(core.x_type.width, column % core.slots) for column in range(core.simd)]
+    addresses = (0, (core.slots - 1) * clog2(core.reuse))
     fabric = core.pe * core.segments * core.acc_width if core.fabric_accumulator else 0
-    return lut + core.pe * t_lut + fabric, ff + core.pe * t_ff + fabric
+    adders = times(core.pe, tree(core.segments, core.acc_width, core.acc_width, core.levels))
+    return total(control, (0, core.slots + 2), *skew, addresses, (fabric, fabric), adders)
 
 
 def unrolled(core: DenseUnrolled) -> Cells:
     """hwc_row_dsp and hwc_row_lut, every row."""
-    lut, ff = 0, core.latency
-    if core.product is Product.DSP:
-        lut, d_ff = 0, core.weight.shape[1] * core.x_type.width * (core.slots - 1)
-        ff += d_ff
-        for used in np.count_nonzero(core.weight, axis=1).tolist():
-            segments = max(1, ceil_div(used, core.slots))
-            t_lut, t_ff = tree(segments, core.acc_width, core.acc_width, core.levels)
-            lut, ff = lut + t_lut, ff + t_ff
-        return lut, ff
-    for count in core.operands.tolist():
-        t_lut, t_ff = tree(count, core.x_type.width + 2, core.acc_width, core.levels)
-        lut, ff = lut + t_lut, ff + t_ff
-    return lut, ff
+    valid = (0, core.latency)
+    if core.product is Product.LUT:
+        return total(valid, row_cells(core))
+    used = np.count_nonzero(core.weight, axis=1).tolist()
+    trees = [tree(ceil_div(n, core.slots), core.acc_width, core.acc_width, core.levels) for n in used if n]
+    return total(valid, taps(core), *trees)
+
+
+def taps(core: DenseUnrolled) -> Cells:
+    """hwc_taps: each input is delayed up to the last slot that reads it."""
+    last = np.zeros(core.weight.shape[1], dtype=np.int64)
+    for row in core.weight:
+        used = np.flatnonzero(row)
+        skip = -len(used) % core.slots
+        order = np.arange(len(used))
+        slot = order % core.slots + np.where(order // core.slots == (len(used) - 1) // core.slots, skip, 0)
+        np.maximum.at(last, used, slot)
+    return 0, int(last.sum()) * core.x_type.width
 
 
 def affine(core: AffineLanes) -> Cells:
     """hwc_affine."""
-    lut, ff = counter(core.words)
-    for shape in core.rom_shapes():
-        if shape.store is Store.LOGIC:
-            lut, ff = lut + rom(shape.width, shape.depth), ff + shape.width
-    if core.product is Product.LUT:
-        each = core.weight_width * (core.x_type.width + 2) + core.acc_width
-        lut, ff = lut + core.lanes * each, ff + core.lanes * 4 * core.acc_width
-    return lut, ff
+    control = total((1, core.latency), address(core.words), roms(core))
+    if core.late:
+        control = total(control, (0, core.lanes * core.x_type.width))
+    if core.product is Product.DSP:
+        return control
+    each = total(soft_product(core), (core.acc_width, 2 * core.acc_width))
+    return total(control, times(core.lanes, each))
 
 
 def requant(core: RequantLanes) -> Cells:
-    """hwc_requant."""
+    """hwc_requant: a multiplexer for two bits of the shift a level of LUTs, then the clamp."""
     width = core.format.type.width
-    lut, ff = core.lanes * (width + 3), core.lanes * width + 1
-    if core.variable:
-        spread = int(core.fold_shifts().max() - core.fold_shifts().min())
-        lut += core.lanes * core.acc_width * ceil_div(clog2(spread + 1), 2)
-        ff += core.lanes * core.acc_width + clog2(core.folds)
-    return lut, ff
+    shifts = core.fold_shifts()
+    kept = max(2, core.acc_width + core.left - int(shifts.min()))
+    clamp = 0 if kept <= width else width - 1
+    if not core.variable:
+        return total((core.lanes * clamp, core.lanes * width), (0, 1))
+    stages = clog2(int(shifts.max() - shifts.min()) + 1)
+    lane = (kept * ceil_div(stages, 2) + clamp, kept + width)
+    return total(times(core.lanes, lane), address(core.folds), (0, 2))
 
 
 def table(core: TableLanes) -> Cells:
     """hwc_table."""
     if core.store is Store.BLOCK:
         return 0, 1
-    each = rom(core.y_type.width, 1 << core.x_type.width)
-    return core.lanes * each, core.lanes * core.y_type.width + 1
+    return total((1, 1), times(core.lanes, rom(core.y_type.width, 1 << core.x_type.width)))

@@ -16,7 +16,7 @@ from hwcompress.hw.memory import bram18
 from hwcompress.ir.graph import CodeOp, Graph
 from hwcompress.ops import DenseCodes
 
-LUT_PER_BRAM18 = 64  # a memory moves to block RAM where that saves more LUTs than this
+LUT_PER_BRAM18 = 100  # a memory moves to block RAM where that saves more LUTs than this
 KEEP = 20  # foldings of a layer that the search looks at
 SLACK = 1.25  # multipliers of a folding against the fewest
 UNROLL_LIMIT = 1 << 17  # weights; beyond, reuse 1 is offered only where it is asked for
