@@ -121,24 +121,25 @@ module hwc_row_lut #(
     if (LEAVES == 0) begin : g_zero
       assign acc_o = {ACC_W{1'b0}};
     end else begin : g_sum
-      // Element k of these is as wide as node k; the bits above, up to ACC_W, are not used.  They
-      // are read in procedures only: as parts of one net, the nodes would cost an event simulator
-      // a look at the whole tree for every node that changes.  (Yosys has no names across scopes.)
-      // verilator lint_off UNDRIVEN
-      reg [((TERMS>0)?TERMS:1)*ACC_W-1:0] leaves;
-      reg [NODES*ACC_W-1:0] sums_q;
-      // verilator lint_on UNDRIVEN
-      wire unused_nodes = &{1'b0, leaves, sums_q};
+      // Low width() bits of each are used.  An array, because as parts of one net (or of one register)
+      // the nodes would cost an event simulator a look at the whole tree for every node that changes.
+      // verilator lint_off UNUSEDSIGNAL
+      wire [ACC_W-1:0] nodes[0:NODES-1];
+      // verilator lint_on UNUSEDSIGNAL
 
-      for (i = 0; i < TERMS; i = i + 1) begin : g_leaf
-        localparam [23:0] ENTRY = LIST[i*24+:24];
-        localparam integer INDEX = {16'd0, ENTRY[15:0]};
-        localparam [6:0] SHIFT = ENTRY[22:16];
-        wire [X_W-1:0] x = x_i[INDEX*X_W+:X_W] ^ {X_W{ENTRY[23]}};
-        wire sign = (X_SIGNED != 0) ? x[X_W-1] : ENTRY[23];
-        wire [ACC_W+X_W-1:0] shifted = {{ACC_W{sign}}, x} << SHIFT;
-        wire unused_high = &{1'b0, shifted[ACC_W+:X_W]};
-        always @* leaves[i*ACC_W+:ACC_W] = shifted[ACC_W-1:0];
+      for (i = 0; i < LEAVES; i = i + 1) begin : g_leaf
+        if (i < TERMS) begin : g_term
+          localparam [23:0] ENTRY = LIST[i*24+:24];
+          localparam integer INDEX = {16'd0, ENTRY[15:0]};
+          localparam [6:0] SHIFT = ENTRY[22:16];
+          wire [X_W-1:0] x = x_i[INDEX*X_W+:X_W] ^ {X_W{ENTRY[23]}};
+          wire sign = (X_SIGNED != 0) ? x[X_W-1] : ENTRY[23];
+          wire [ACC_W+X_W-1:0] shifted = {{ACC_W{sign}}, x} << SHIFT;
+          wire unused_high = &{1'b0, shifted[ACC_W+:X_W]};
+          assign nodes[i] = shifted[ACC_W-1:0];
+        end else begin : g_bias
+          assign nodes[i] = BIAS;
+        end
       end
 
       for (level = 1; level <= SUMS; level = level + 1) begin : g_level
@@ -152,31 +153,19 @@ module hwc_row_lut #(
           localparam integer W = width(TO_NEG, RANGES[TO*64+:32]);
           localparam integer A_W = width(A_NEG, RANGES[A*64+:32]);
           localparam integer B_W = width(B_NEG, RANGES[B*64+:32]);
-          localparam integer AT = TO * ACC_W;
-          localparam integer A_AT = A * ACC_W;
-          localparam integer B_AT = B * ACC_W;
           localparam [0:0] A_SIGN = (A_NEG != 0);
           localparam [0:0] B_SIGN = (B_NEG != 0);
+          localparam [0:0] SIGN = (TO_NEG != 0);
+          reg [W-1:0] sum_q;
 
-          if (A == B && level == 1 && A >= TERMS) begin : g_pass_bias
-            always @(posedge clk_i) sums_q[AT+:W] <= BIAS[W-1:0];
-          end else if (A == B && level == 1) begin : g_pass_leaf
-            always @(posedge clk_i) sums_q[AT+:W] <= leaves[A_AT+:W];
-          end else if (A == B) begin : g_pass
-            always @(posedge clk_i) sums_q[AT+:W] <= sums_q[A_AT+:W];
-          end else if (level == 1 && B >= TERMS) begin : g_add_bias
-            always @(posedge clk_i)
-              sums_q[AT+:W] <= {{(W - A_W) {A_SIGN & leaves[A_AT+A_W-1]}}, leaves[A_AT+:A_W]} +
-                               {{(W - B_W) {B_SIGN & BIAS[B_W-1]}}, BIAS[B_W-1:0]};
-          end else if (level == 1) begin : g_add_leaves
-            always @(posedge clk_i)
-              sums_q[AT+:W] <= {{(W - A_W) {A_SIGN & leaves[A_AT+A_W-1]}}, leaves[A_AT+:A_W]} +
-                               {{(W - B_W) {B_SIGN & leaves[B_AT+B_W-1]}}, leaves[B_AT+:B_W]};
+          if (A == B) begin : g_pass
+            always @(posedge clk_i) sum_q <= nodes[A][W-1:0];
           end else begin : g_add
             always @(posedge clk_i)
-              sums_q[AT+:W] <= {{(W - A_W) {A_SIGN & sums_q[A_AT+A_W-1]}}, sums_q[A_AT+:A_W]} +
-                               {{(W - B_W) {B_SIGN & sums_q[B_AT+B_W-1]}}, sums_q[B_AT+:B_W]};
+              sum_q <= {{(W - A_W) {A_SIGN & nodes[A][A_W-1]}}, nodes[A][A_W-1:0]} +
+                       {{(W - B_W) {B_SIGN & nodes[B][B_W-1]}}, nodes[B][B_W-1:0]};
           end
+          assign nodes[TO] = {{(ACC_W - W) {SIGN & sum_q[W-1]}}, sum_q};
         end
       end
 
@@ -185,13 +174,7 @@ module hwc_row_lut #(
       localparam integer ROOT_W = width(ROOT_NEG, RANGES[ROOT*64+:32]);
       wire [ROOT_W-1:0] total, root;
 
-      if (SUMS > 0) begin : g_tree
-        assign total = sums_q[ROOT*ACC_W+:ROOT_W];
-      end else if (TERMS > 0) begin : g_leaf_only
-        assign total = leaves[ROOT_W-1:0];
-      end else begin : g_bias_only
-        assign total = BIAS[ROOT_W-1:0];
-      end
+      assign total = nodes[ROOT][ROOT_W-1:0];
 
       hwc_delay #(
           .WIDTH (ROOT_W),
