@@ -29,14 +29,14 @@ FRAMES = {"verilator": 1000, "icarus": 20, "csim": 1000}
 
 # model: (reuse, strategy) of each row
 RUNS: dict[str, tuple[tuple[int, str], ...]] = {
-    "pulsar_mlp": ((1, "auto"), (1, "dsp"), (8, "dsp"), (64, "auto")),
-    "sk_iris_mlp": ((1, "auto"), (4, "dsp"), (16, "auto")),
+    "sk_iris_mlp": ((1, "dsp"), (4, "dsp"), (16, "auto")),
     "sk_breast_cancer_mlp": ((1, "dsp"), (8, "auto"), (32, "dsp")),
+    "pulsar_mlp": ((1, "auto"), (8, "dsp"), (16, "auto"), (64, "dsp")),
     "jet_keras_3layer": ((1, "dsp"), (16, "dsp"), (64, "auto"), (256, "dsp")),
-    "jet_three_layer_keras": ((1, "dsp"), (8, "dsp"), (32, "auto"), (128, "dsp")),
-    "jet_three_layer_bn_keras": ((1, "dsp"), (16, "auto"), (32, "dsp"), (512, "dsp")),
     "lenet300_mnist": ((784, "dsp"), (1568, "auto"), (3136, "dsp")),
     "mlperf_tiny_ad_autoencoder": ((640, "dsp"), (1280, "auto"), (2560, "dsp")),
+    "jet_three_layer_keras": ((1, "dsp"), (8, "dsp"), (32, "auto"), (128, "dsp")),
+    "jet_three_layer_bn_keras": ((1, "dsp"), (16, "auto"), (32, "dsp"), (512, "dsp")),
 }
 
 

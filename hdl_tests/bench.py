@@ -190,7 +190,9 @@ module bench;
 endmodule
 """)
     command = [iverilog, f"-g{generation}", "-Wall", "-Wno-timescale", "-y", str(RTL), "-s", "bench", "-o", "bench.vvp"]
-    built = subprocess.run([*command, *map(str, sources), "bench.v"], cwd=folder, capture_output=True, text=True, check=False)
+    built = subprocess.run(
+        [*command, *map(str, sources), "bench.v"], cwd=folder, capture_output=True, text=True, check=False
+    )
     assert built.returncode == 0, built.stderr
     assert not built.stderr.strip(), built.stderr
     ran = subprocess.run([vvp, "-n", "bench.vvp"], cwd=folder, capture_output=True, text=True, check=False)

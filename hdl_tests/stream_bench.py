@@ -24,8 +24,12 @@ async def frames_with_pauses(dut: Any) -> None:
     cocotb.start_soon(Clock(dut.aclk, 10, unit="ns").start())
     for name in ("s_axis", "m_axis"):
         logging.getLogger(f"cocotb.{dut._name}.{name}").setLevel(logging.WARNING)
-    source = AxiStreamSource(AxiStreamBus.from_prefix(dut, "s_axis"), dut.aclk, dut.aresetn, reset_active_level=False, byte_lanes=1)
-    sink = AxiStreamSink(AxiStreamBus.from_prefix(dut, "m_axis"), dut.aclk, dut.aresetn, reset_active_level=False, byte_lanes=1)
+    source = AxiStreamSource(
+        AxiStreamBus.from_prefix(dut, "s_axis"), dut.aclk, dut.aresetn, reset_active_level=False, byte_lanes=1
+    )
+    sink = AxiStreamSink(
+        AxiStreamBus.from_prefix(dut, "m_axis"), dut.aclk, dut.aresetn, reset_active_level=False, byte_lanes=1
+    )
     for idle, stall in ((0.0, 0.0), (0.5, 0.0), (0.0, 0.5), (0.6, 0.6)):
         dut.aresetn.value = 0
         for _ in range(3):

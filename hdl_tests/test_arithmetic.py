@@ -12,10 +12,7 @@ pytestmark = pytest.mark.hdl
 
 def product_case(a_w: int, a_signed: int, b_w: int, b_signed: int, pairs: list[tuple[int, int]]) -> Case:
     a, b = [p[0] for p in pairs], [p[1] for p in pairs]
-    values = [
-        (signed(x, a_w) if a_signed else x) * (signed(y, b_w) if b_signed else y)
-        for x, y in pairs
-    ]
+    values = [(signed(x, a_w) if a_signed else x) * (signed(y, b_w) if b_signed else y) for x, y in pairs]
     return Case(
         "hwc_mul_lut", {"A_W": a_w, "A_SIGNED": a_signed, "B_W": b_w, "B_SIGNED": b_signed},
         {"a_i": Port(a_w, [*a, 0, 0]), "b_i": Port(b_w, [*b, 0, 0])},
@@ -50,13 +47,20 @@ def test_tree(tmp_path: Path, rng: np.random.Generator) -> None:
     cases = []
     for count in (*range(1, 10), 16, 21):
         levels = (count - 1).bit_length()
-        for in_w, out_w, extra in ((1, 1 + levels, 0), (4, 4 + levels, 2), (4, 5, 0), (9, 7, 1), (7, 7 + levels + 3, 3)):
+        for in_w, out_w, extra in (
+            (1, 1 + levels, 0),
+            (4, 4 + levels, 2),
+            (4, 5, 0),
+            (9, 7, 1),
+            (7, 7 + levels + 3, 3),
+        ):
             frames = [codes(rng, in_w, True, (count,)) for _ in range(60)]
             sums = [int(f.sum()) for f in frames]
             latency = levels + extra
             cases.append(
                 Case(
-                    "hwc_tree", {"COUNT": count, "IN_W": in_w, "OUT_W": out_w, "LEVELS": latency},
+                    "hwc_tree",
+                    {"COUNT": count, "IN_W": in_w, "OUT_W": out_w, "LEVELS": latency},
                     {"rst_ni": Port(1, [1] * 60), "d_i": Port(count * in_w, [pack(f, in_w) for f in frames])},
                     {"q_o": Port(out_w, [None] * latency + list(sums))},
                 )  # fmt: skip

@@ -108,7 +108,12 @@ def test_random_shapes(tmp_path: Path, rng: np.random.Generator) -> None:
 
 
 def test_real_shape(tmp_path: Path, rng: np.random.Generator) -> None:
-    real = [Shape(1, 32, 8, 32, 2, 32, 1, 16), Shape(4, 64, 2, 64, 1, 3, 2, 8), Shape(1, 1, 1, 1, 1, 40, 2, 9), Shape(2, 16, 1, 1, 4, 600, 2, 8)]
+    real = [
+        Shape(1, 32, 8, 32, 2, 32, 1, 16),
+        Shape(4, 64, 2, 64, 1, 3, 2, 8),
+        Shape(1, 1, 1, 1, 1, 40, 2, 9),
+        Shape(2, 16, 1, 1, 4, 600, 2, 8),
+    ]
     check([buffer_case(rng, shape, 3000, w, r) for shape in real for w, r in ((1.0, 1.0), (0.7, 0.5))], tmp_path)
 
 

@@ -40,7 +40,9 @@ def slot_column(simd: int, segment: int, g: int, j: int) -> int | None:
     return g * s + j - skip if j >= skip else None
 
 
-def dsp_weights(name: str, w: np.ndarray, cf: int, rf: int, pe: int, simd: int, segment: int, w_w: int, block: bool) -> dict[str, str]:
+def dsp_weights(
+    name: str, w: np.ndarray, cf: int, rf: int, pe: int, simd: int, segment: int, w_w: int, block: bool
+) -> dict[str, str]:
     s = min(segment, simd)
     cascades = -(-simd // s)
     files = {}
@@ -48,12 +50,16 @@ def dsp_weights(name: str, w: np.ndarray, cf: int, rf: int, pe: int, simd: int, 
         bank = []
         for r, c in itertools.product(range(rf), range(cf)):
             columns = [slot_column(simd, segment, g, j) for g in range(cascades)]
-            bank.append(pack([0 if i is None else w[r * pe + p, c * simd + i] for i in columns for p in range(pe)], w_w))
+            bank.append(
+                pack([0 if i is None else w[r * pe + p, c * simd + i] for i in columns for p in range(pe)], w_w)
+            )
         files |= rom_files(f"{name}_s{j}", bank, cascades * pe * w_w, block)
     return files
 
 
-def lut_weights(name: str, w: np.ndarray, cf: int, rf: int, pe: int, simd: int, w_w: int, block: bool) -> dict[str, str]:
+def lut_weights(
+    name: str, w: np.ndarray, cf: int, rf: int, pe: int, simd: int, w_w: int, block: bool
+) -> dict[str, str]:
     rom = [
         pack(w[r * pe : (r + 1) * pe, c * simd : (c + 1) * simd].reshape(-1), w_w)
         for r, c in itertools.product(range(rf), range(cf))
@@ -62,8 +68,22 @@ def lut_weights(name: str, w: np.ndarray, cf: int, rf: int, pe: int, simd: int, 
 
 
 def dense_case(
-    rng: np.random.Generator, tag: str, kind: str, pe: int, simd: int, cf: int, rf: int, x_w: int, x_signed: bool, w_w: int,
-    segment: int = 1, fabric: bool = False, style: int = 0, extra: int = 0, frames: int = 4, idle: float = 0.4,
+    rng: np.random.Generator,
+    tag: str,
+    kind: str,
+    pe: int,
+    simd: int,
+    cf: int,
+    rf: int,
+    x_w: int,
+    x_signed: bool,
+    w_w: int,
+    segment: int = 1,
+    fabric: bool = False,
+    style: int = 0,
+    extra: int = 0,
+    frames: int = 4,
+    idle: float = 0.4,
 ) -> Case:
     w = codes(rng, w_w, True, (rf * pe, cf * simd))
     x = np.stack([codes(rng, x_w, x_signed, (cf * simd,)) for _ in range(frames)])
@@ -123,7 +143,11 @@ def test_dsp(tmp_path: Path, rng: np.random.Generator) -> None:
         style, extra, idle = int(k % 5 == 0), int(k % 7 == 0), (0.0, 0.4, 0.8)[k % 3]
         if fabric and cf == 1:
             continue
-        cases.append(dense_case(rng, f"t{k}", "dsp", pe, simd, cf, rf, x_w, x_signed, w_w, segment, fabric, style, extra, 3, idle))
+        cases.append(
+            dense_case(
+                rng, f"t{k}", "dsp", pe, simd, cf, rf, x_w, x_signed, w_w, segment, fabric, style, extra, 3, idle
+            )
+        )
     # Real widths, and more than ten banks and tiles, for the numbers in the file names.
     cases.append(dense_case(rng, "wide", "dsp", 2, 4, 3, 2, 18, True, 18, 4))
     cases.append(dense_case(rng, "port", "dsp", 2, 3, 3, 2, 17, False, 24, 3))
@@ -138,5 +162,7 @@ def test_lut(tmp_path: Path, rng: np.random.Generator) -> None:
     for k, (pe, simd, cf, rf, x_signed) in enumerate(grid):
         x_w, w_w = int(rng.integers(1, 8)), int(rng.integers(1, 8))
         style, extra, idle = int(k % 5 == 0), int(k % 7 == 0), (0.0, 0.4, 0.8)[k % 3]
-        cases.append(dense_case(rng, f"t{k}", "lut", pe, simd, cf, rf, x_w, x_signed, w_w, style=style, extra=extra, idle=idle))
+        cases.append(
+            dense_case(rng, f"t{k}", "lut", pe, simd, cf, rf, x_w, x_signed, w_w, style=style, extra=extra, idle=idle)
+        )
     check(cases, tmp_path)

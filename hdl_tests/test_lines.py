@@ -27,7 +27,9 @@ def test_delay_and_taps(tmp_path: Path, rng: np.random.Generator) -> None:
         for cycles in (0, 1, 2, 3, 17, 33, 40):
             d = [int.from_bytes(rng.bytes(9)) >> (72 - width) for _ in range(CLOCKS)]
             inputs = {"rst_ni": Port(1, list(RESETS)), "d_i": Port(width, list(d))}
-            cases.append(Case("hwc_delay", {"WIDTH": width, "CYCLES": cycles}, inputs, {"q_o": Port(width, ago(d, cycles))}))
+            cases.append(
+                Case("hwc_delay", {"WIDTH": width, "CYCLES": cycles}, inputs, {"q_o": Port(width, ago(d, cycles))})
+            )
             taps = [pack([d[t - k] for k in range(cycles + 1)], width) if t >= cycles else None for t in range(CLOCKS)]
             outputs = {"q_o": Port(width * (cycles + 1), taps)}
             cases.append(Case("hwc_taps", {"WIDTH": width, "TAPS": cycles + 1}, inputs, outputs))

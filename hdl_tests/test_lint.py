@@ -85,9 +85,14 @@ def instances(module: str, params: list[dict[str, int | str]], folder: Path) -> 
     assert ports and names
     pins = ", ".join(f".{name}()" for _, name in ports)
     top = f"top_{module}"
-    body = "".join(f"  {module} #({', '.join(f'.{k}({literal(v)})' for k, v in p.items())}) u{n} ({pins});\n" for n, p in enumerate(params))
+    body = "".join(
+        f"  {module} #({', '.join(f'.{k}({literal(v)})' for k, v in p.items())}) u{n} ({pins});\n"
+        for n, p in enumerate(params)
+    )
     path = folder / f"{top}.v"
-    path.write_text(f"// verilator lint_off PINCONNECTEMPTY\nmodule {top};\n{body}endmodule\n// verilator lint_on PINCONNECTEMPTY\n")
+    path.write_text(
+        f"// verilator lint_off PINCONNECTEMPTY\nmodule {top};\n{body}endmodule\n// verilator lint_on PINCONNECTEMPTY\n"
+    )
     return path
 
 
@@ -123,7 +128,9 @@ def test_verilator(tmp_path: Path) -> None:
 def test_verible() -> None:
     rules = ",".join(["line-length=length:100", *(f"-{rule}" for rule in VERIBLE_OFF)])
     files = [str(path) for path in sorted(RTL.glob("*.v"))]
-    ran = subprocess.run([tool("verible-verilog-lint"), f"--rules={rules}", *files], capture_output=True, text=True, check=False)
+    ran = subprocess.run(
+        [tool("verible-verilog-lint"), f"--rules={rules}", *files], capture_output=True, text=True, check=False
+    )
     assert ran.returncode == 0 and not ran.stdout.strip(), ran.stdout
 
 

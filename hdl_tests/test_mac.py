@@ -26,7 +26,9 @@ def e1_model() -> str:
     return found.group(0) + "\n"
 
 
-def mac_case(rng: np.random.Generator, family: int, a_w: int, b_w: int, config: tuple[int, int, int], clocks: int) -> Case:
+def mac_case(
+    rng: np.random.Generator, family: int, a_w: int, b_w: int, config: tuple[int, int, int], clocks: int
+) -> Case:
     """The equation of the header: a, b at t, first and c at t + 1, en at t + 2."""
     cas, acc, bias = config
     p_w = int(rng.integers(1, 49))
@@ -81,7 +83,10 @@ def test_e2_model_is_e1_where_they_overlap(tmp_path: Path, rng: np.random.Genera
         [".CLK(clk), .A({{5{a[24]}}, a}), .B(b), .C(c), .PCIN(pcin), .ACIN(30'd0), .BCIN(18'd0), .CARRYCASCIN(1'b0)"]
         + [".MULTSIGNIN(1'b0), .CARRYIN(1'b0), .CARRYINSEL(3'd0), .ALUMODE(4'd0), .INMODE(5'd0)"]
         + [f".CE{name}(ce[{k}])" for k, name in enumerate(names)]
-        + [f".RST{name}(rst[{k}])" for k, name in enumerate(("A", "B", "C", "D", "M", "P", "CTRL", "ALUMODE", "INMODE", "ALLCARRYIN"))]
+        + [
+            f".RST{name}(rst[{k}])"
+            for k, name in enumerate(("A", "B", "C", "D", "M", "P", "CTRL", "ALUMODE", "INMODE", "ALLCARRYIN"))
+        ]
     )
     registers = ", ".join(
         f".{name}({value})"
@@ -106,7 +111,9 @@ endmodule
         "c": Port(48, [int(v) for v in rng.integers(0, 1 << 48, clocks)]),
         "pcin": Port(48, [int(v) for v in rng.integers(0, 1 << 48, clocks)]),
         "ce": Port(13, [int(v) for v in rng.integers(0, 1 << 13, clocks) | rng.integers(0, 1 << 13, clocks)]),
-        "rst": Port(10, [int(v) for v in rng.integers(0, 1 << 10, clocks) & -(rng.random(clocks) < 0.05).astype(np.int64)]),
+        "rst": Port(
+            10, [int(v) for v in rng.integers(0, 1 << 10, clocks) & -(rng.random(clocks) < 0.05).astype(np.int64)]
+        ),
         "z": Port(3, z),
         "product": Port(1, [1] * clocks),
     }
@@ -189,6 +196,7 @@ def test_proof_refuses(tmp_path: Path, old: str, new: str) -> None:
     at = leaf.index("begin : g_e2")
     assert old in leaf[at:]
     changed = leaf[:at] + leaf[at:].replace(old, new)
-    refused = [not prove(tmp_path / str(k), 2, 27, 18, config, changed) for k, config in enumerate(((0, 1, 1), (1, 1, 1)))]
+    refused = [
+        not prove(tmp_path / str(k), 2, 27, 18, config, changed) for k, config in enumerate(((0, 1, 1), (1, 1, 1)))
+    ]
     assert any(refused)
-

@@ -16,7 +16,20 @@ def number(rng: np.random.Generator, width: int) -> int:
 
 def test_rom(tmp_path: Path, rng: np.random.Generator) -> None:
     cases = []
-    shapes = ((1, 1), (7, 1), (8, 2), (36, 5), (37, 512), (20, 513), (19, 1025), (9, 2049), (5, 4097), (3, 8193), (3, 16385), (2, 40000))
+    shapes = (
+        (1, 1),
+        (7, 1),
+        (8, 2),
+        (36, 5),
+        (37, 512),
+        (20, 513),
+        (19, 1025),
+        (9, 2049),
+        (5, 4097),
+        (3, 8193),
+        (3, 16385),
+        (2, 40000),
+    )
     for style in (0, 1):
         for k, (width, depth) in enumerate((*shapes, (400, 3))):
             if style == 0 and depth > 3000:
@@ -26,7 +39,8 @@ def test_rom(tmp_path: Path, rng: np.random.Generator) -> None:
             address = max(1, (depth - 1).bit_length())
             cases.append(
                 Case(
-                    "hwc_rom", {"WIDTH": width, "DEPTH": depth, "FILE": f"r{style}_{k}", "STYLE": style},
+                    "hwc_rom",
+                    {"WIDTH": width, "DEPTH": depth, "FILE": f"r{style}_{k}", "STYLE": style},
                     {"addr_i": Port(address, list(picks))},
                     {"data_o": Port(width, [None, *(values[a] for a in picks)])},
                     rom_files(f"r{style}_{k}", values, width, style == 1),
@@ -62,7 +76,8 @@ def test_ram(tmp_path: Path, rng: np.random.Generator) -> None:
             widths = {"we_i": 1, "waddr_i": address, "wdata_i": width, "re_i": 1, "raddr_i": address}
             cases.append(
                 Case(
-                    "hwc_ram", {"WIDTH": width, "DEPTH": depth, "STYLE": style},
+                    "hwc_ram",
+                    {"WIDTH": width, "DEPTH": depth, "STYLE": style},
                     {name: Port(widths[name], list(values)) for name, values in ports.items()},
                     {"rdata_o": Port(width, expected)},
                 )  # fmt: skip
@@ -72,15 +87,25 @@ def test_ram(tmp_path: Path, rng: np.random.Generator) -> None:
 
 def test_table(tmp_path: Path, rng: np.random.Generator) -> None:
     cases = []
-    for k, (lanes, in_w, out_w, style) in enumerate(((1, 1, 1, 0), (3, 4, 9, 0), (2, 8, 8, 1), (2, 10, 20, 1), (1, 12, 7, 0))):
+    for k, (lanes, in_w, out_w, style) in enumerate(
+        ((1, 1, 1, 0), (3, 4, 9, 0), (2, 8, 8, 1), (2, 10, 20, 1), (1, 12, 7, 0))
+    ):
         table = [number(rng, out_w) for _ in range(1 << in_w)]
         xs = [[number(rng, in_w) for _ in range(lanes)] for _ in range(200)]
         valid = [0, *(int(v) for v in rng.random(199) < 0.5)]
         cases.append(
             Case(
-                "hwc_table", {"LANES": lanes, "IN_W": in_w, "OUT_W": out_w, "FILE": f"t{k}", "STYLE": style},
-                {"rst_ni": Port(1, [0] + [1] * 199), "valid_i": Port(1, list(valid)), "x_i": Port(lanes * in_w, [pack(x, in_w) for x in xs])},
-                {"valid_o": Port(1, [None, *valid]), "y_o": Port(lanes * out_w, [None, *(pack([table[v] for v in x], out_w) for x in xs)])},
+                "hwc_table",
+                {"LANES": lanes, "IN_W": in_w, "OUT_W": out_w, "FILE": f"t{k}", "STYLE": style},
+                {
+                    "rst_ni": Port(1, [0] + [1] * 199),
+                    "valid_i": Port(1, list(valid)),
+                    "x_i": Port(lanes * in_w, [pack(x, in_w) for x in xs]),
+                },
+                {
+                    "valid_o": Port(1, [None, *valid]),
+                    "y_o": Port(lanes * out_w, [None, *(pack([table[v] for v in x], out_w) for x in xs)]),
+                },
                 rom_files(f"t{k}", table, out_w, style == 1),
             )  # fmt: skip
         )

@@ -24,11 +24,15 @@ def frames_of(rng: np.random.Generator, beats: int, data_w: int, count: int, fau
     return [[int(v) for v in rng.integers(0, 1 << data_w, size)] for size in sizes]
 
 
-def input_case(rng: np.random.Generator, beats: int, data_w: int, pad: int, p_valid: float, p_room: float, faults: bool) -> Case:
+def input_case(
+    rng: np.random.Generator, beats: int, data_w: int, pad: int, p_valid: float, p_room: float, faults: bool
+) -> Case:
     frames = frames_of(rng, beats, data_w + pad, 12, faults)
     queue = [(value, int(k == len(frame) - 1)) for frame in frames for k, value in enumerate(frame)]
     mask = (1 << data_w) - 1
-    ins: dict[str, list[int | None]] = {n: [] for n in ("rst_ni", "s_axis_tdata", "s_axis_tvalid", "s_axis_tlast", "room_i")}
+    ins: dict[str, list[int | None]] = {
+        n: [] for n in ("rst_ni", "s_axis_tdata", "s_axis_tvalid", "s_axis_tlast", "room_i")
+    }
     outs: dict[str, list[int | None]] = {n: [] for n in ("s_axis_tready", "write_o", "data_o", "frame_error_o")}
     mode, at, error, offered = "off", 0, 0, False
     writes = []
@@ -76,7 +80,9 @@ def input_case(rng: np.random.Generator, beats: int, data_w: int, pad: int, p_va
 
 def test_input(tmp_path: Path, rng: np.random.Generator) -> None:
     cases = []
-    for beats, p_valid, p_room, faults in itertools.product((1, 2, 3, 5, 8), (1.0, 0.5, 0.1), (1.0, 0.5, 0.1), (False, True)):
+    for beats, p_valid, p_room, faults in itertools.product(
+        (1, 2, 3, 5, 8), (1.0, 0.5, 0.1), (1.0, 0.5, 0.1), (False, True)
+    ):
         data_w = int(rng.integers(1, 17))
         cases.append(input_case(rng, beats, data_w, int(rng.integers(0, 8)), p_valid, p_room, faults))
     check(cases, tmp_path)
@@ -113,7 +119,9 @@ def test_collect(tmp_path: Path, rng: np.random.Generator) -> None:
     check([collect_case(rng, int(rng.integers(1, 20)), g, c, p) for g, c in grid for p in (1.0, 0.5)], tmp_path)
 
 
-def output_case(rng: np.random.Generator, depth: int, beats: int, style: int, pad: int, p_write: float, p_ready: float) -> Case:
+def output_case(
+    rng: np.random.Generator, depth: int, beats: int, style: int, pad: int, p_write: float, p_ready: float
+) -> Case:
     data_w = int(rng.integers(1, 20))
     ins: dict[str, list[int | None]] = {n: [] for n in ("rst_ni", "reserve_i", "write_i", "data_i", "m_axis_tready")}
     outs: dict[str, list[int | None]] = {n: [] for n in ("room_o", "m_axis_tdata", "m_axis_tvalid", "m_axis_tlast")}
@@ -150,6 +158,8 @@ def output_case(rng: np.random.Generator, depth: int, beats: int, style: int, pa
 
 def test_output(tmp_path: Path, rng: np.random.Generator) -> None:
     cases = []
-    for depth, beats, p_write, p_ready in itertools.product((1, 2, 3, 8, 40), (1, 2, 5), (1.0, 0.5, 0.2), (1.0, 0.5, 0.2)):
+    for depth, beats, p_write, p_ready in itertools.product(
+        (1, 2, 3, 8, 40), (1, 2, 5), (1.0, 0.5, 0.2), (1.0, 0.5, 0.2)
+    ):
         cases.append(output_case(rng, depth, beats, int(rng.integers(0, 3)), int(rng.integers(0, 8)), p_write, p_ready))
     check(cases, tmp_path)

@@ -12,9 +12,7 @@ from hwcompress.ir.fixed import FixedPoint, wrap
 pytestmark = pytest.mark.hdl
 
 
-def requant(
-    acc: int, left: int, shift: int, half: int, even: int, out: FixedPoint | None, lo: int, hi: int
-) -> int:
+def requant(acc: int, left: int, shift: int, half: int, even: int, out: FixedPoint | None, lo: int, hi: int) -> int:
     """The header's equation; `out` is the type that an unsaturated result wraps into."""
     v = acc << left
     up = v + ((1 << (shift - 1)) if half and shift else 0)
@@ -41,8 +39,21 @@ def ends(rng: np.random.Generator, out_w: int, out_signed: bool) -> tuple[int, i
 
 
 def requant_case(
-    rng: np.random.Generator, lanes: int, in_w: int, in_signed: int, out_w: int, out_signed: int, folds: int, variable: int,
-    left: int, shifts: np.ndarray, half: int, even: int, saturate: int, accs: np.ndarray, idle: float,
+    rng: np.random.Generator,
+    lanes: int,
+    in_w: int,
+    in_signed: int,
+    out_w: int,
+    out_signed: int,
+    folds: int,
+    variable: int,
+    left: int,
+    shifts: np.ndarray,
+    half: int,
+    even: int,
+    saturate: int,
+    accs: np.ndarray,
+    idle: float,
 ) -> Case:
     lo, hi = ends(rng, out_w, bool(out_signed))
     kind = None if saturate else FixedPoint(out_w, 0, bool(out_signed))
@@ -86,7 +97,23 @@ def test_exhaustive(tmp_path: Path, rng: np.random.Generator) -> None:
                 accs = np.repeat(accs, folds)[:, None]  # every fold sees every code
                 saturate = int(rng.random() < 0.8)
                 cases.append(
-                    requant_case(rng, 1, in_w, in_signed, out_w, out_signed, folds, variable, left, shifts, half, even, saturate, accs, 0.1)
+                    requant_case(
+                        rng,
+                        1,
+                        in_w,
+                        in_signed,
+                        out_w,
+                        out_signed,
+                        folds,
+                        variable,
+                        left,
+                        shifts,
+                        half,
+                        even,
+                        saturate,
+                        accs,
+                        0.1,
+                    )
                 )
     check(cases, tmp_path)
 
@@ -95,7 +122,12 @@ def test_real_widths(tmp_path: Path, rng: np.random.Generator) -> None:
     cases = []
     for k in range(60):
         lanes, folds, variable = int(rng.integers(1, 5)), int(rng.integers(1, 9)), k % 2
-        in_w, in_signed, out_w, out_signed = int(rng.integers(8, 41)), int(rng.integers(0, 4) > 0), int(rng.integers(4, 19)), int(rng.integers(0, 2))
+        in_w, in_signed, out_w, out_signed = (
+            int(rng.integers(8, 41)),
+            int(rng.integers(0, 4) > 0),
+            int(rng.integers(4, 19)),
+            int(rng.integers(0, 2)),
+        )
         low = int(rng.integers(0, in_w))
         shifts = rng.integers(low, low + 5, (folds if variable else 1, lanes))
         accs = np.stack([codes(rng, in_w, bool(in_signed), (lanes,)) for _ in range(120)])
@@ -103,7 +135,23 @@ def test_real_widths(tmp_path: Path, rng: np.random.Generator) -> None:
         half, even, saturate = int(rng.integers(0, 2)), int(rng.integers(0, 2)), int(rng.random() < 0.8)
         left = int(rng.integers(0, 4))
         cases.append(
-            requant_case(rng, lanes, in_w, in_signed, out_w, out_signed, folds if variable else 1, variable, left, shifts, half, even, saturate, accs, 0.3)
+            requant_case(
+                rng,
+                lanes,
+                in_w,
+                in_signed,
+                out_w,
+                out_signed,
+                folds if variable else 1,
+                variable,
+                left,
+                shifts,
+                half,
+                even,
+                saturate,
+                accs,
+                0.3,
+            )
         )
     check(cases, tmp_path)
 

@@ -30,7 +30,10 @@ def row_dsp_case(rng: np.random.Generator, n: int, terms: int, segment: int, ext
     latency = 3 + segment - 1 + levels
     entries = pack([(i << w_w) | (w & ((1 << w_w) - 1)) for i, w in zip(index, weight, strict=True)], 16 + w_w)
     packed = [pack(f, x_w) for f in x]
-    taps = [pack([packed[t - k] if 0 <= t - k < FRAMES else 0 for k in range(segment)], n * x_w) for t in range(FRAMES + segment)]
+    taps = [
+        pack([packed[t - k] if 0 <= t - k < FRAMES else 0 for k in range(segment)], n * x_w)
+        for t in range(FRAMES + segment)
+    ]
     return Case(
         "hwc_row_dsp",
         {
@@ -50,7 +53,9 @@ def test_row_dsp(tmp_path: Path, rng: np.random.Generator) -> None:
     check(cases, tmp_path)
 
 
-def row_lut_case(rng: np.random.Generator, n: int, terms: int, extra: int, with_bias: bool, all_positive: bool = False) -> Case:
+def row_lut_case(
+    rng: np.random.Generator, n: int, terms: int, extra: int, with_bias: bool, all_positive: bool = False
+) -> Case:
     x_w, x_signed = int(rng.integers(1, 10)), int(rng.integers(0, 2))
     neg = [0 if all_positive else int(v) for v in rng.integers(0, 2, terms)]
     shift = [int(v) for v in rng.integers(0, 8, terms)]

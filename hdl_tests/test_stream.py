@@ -161,7 +161,9 @@ def schedule(c: Chain, frames: int) -> tuple[list[int], list[int]]:
     return write[0], handshake
 
 
-def network(c: Chain, rng: np.random.Generator, frames: int) -> tuple[dict[str, str], np.ndarray, list[tuple[int, int]]]:
+def network(
+    c: Chain, rng: np.random.Generator, frames: int
+) -> tuple[dict[str, str], np.ndarray, list[tuple[int, int]]]:
     """Memory files, inputs [frames, n], and the expected output beats (data, last)."""
     w1 = rng.integers(-(1 << (c.w_w - 1)), 1 << (c.w_w - 1), (c.hidden, c.cf1 * c.s1))
     w1[:, c.n :] = 0
@@ -203,13 +205,36 @@ def build(c: Chain, folder: Path, beats: list[tuple[int, int]], expect: int, fil
         f"localparam integer IN_W = {in_w}, OUT_W = {out_w}, COUNT = {len(beats)}, EXPECT = {expect}, LIMIT = 60000;\n"
         f"`define CHAIN chain #({params})\n"
     )
-    command = [tool("iverilog"), "-g2005", "-Wall", "-Wno-timescale", "-I", ".", "-y", str(RTL), "-y", str(HERE / "rtl")]
-    built = subprocess.run([*command, "-s", "chain_bench", "-o", "chain.vvp", str(HERE / "rtl" / "chain_bench.v")], cwd=folder, capture_output=True, text=True, check=False)
+    command = [
+        tool("iverilog"),
+        "-g2005",
+        "-Wall",
+        "-Wno-timescale",
+        "-I",
+        ".",
+        "-y",
+        str(RTL),
+        "-y",
+        str(HERE / "rtl"),
+    ]
+    built = subprocess.run(
+        [*command, "-s", "chain_bench", "-o", "chain.vvp", str(HERE / "rtl" / "chain_bench.v")],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert built.returncode == 0 and not built.stderr.strip(), built.stderr
 
 
 def simulate(folder: Path, seed: int, idle: int, stall: int) -> tuple[list[int], list[tuple[int, int, int]], int]:
-    ran = subprocess.run([tool("vvp"), "-n", "chain.vvp", f"+seed={seed}", f"+idle={idle}", f"+stall={stall}"], cwd=folder, capture_output=True, text=True, check=False)
+    ran = subprocess.run(
+        [tool("vvp"), "-n", "chain.vvp", f"+seed={seed}", f"+idle={idle}", f"+stall={stall}"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     accepts, outs, bad = [], [], -1
     for line in ran.stdout.splitlines():
         kind, *rest = line.split()
@@ -223,13 +248,27 @@ def simulate(folder: Path, seed: int, idle: int, stall: int) -> tuple[list[int],
 
 
 CHAINS = [
-    Chain(n=8, q1=2, s1=2, pe1=1, rf1=4, c1=2, s2=2, pe2=1, rf2=3, c2=1, segment=2, fabric=0, more1=4, more2=2, depth3=3),
-    Chain(n=8, q1=4, s1=2, pe1=2, rf1=3, c1=1, s2=2, pe2=2, rf2=2, c2=1, segment=1, fabric=0, more1=0, more2=0, depth3=1),
-    Chain(n=7, q1=4, s1=1, pe1=2, rf1=3, c1=2, s2=4, pe2=1, rf2=5, c2=2, segment=3, fabric=1, more1=1, more2=1, depth3=2),
-    Chain(n=5, q1=1, s1=1, pe1=4, rf1=2, c1=1, s2=1, pe2=3, rf2=1, c2=1, segment=1, fabric=0, more1=5, more2=9, depth3=4),
-    Chain(n=9, q1=3, s1=3, pe1=1, rf1=7, c1=3, s2=3, pe2=1, rf2=4, c2=3, segment=8, fabric=1, more1=2, more2=3, depth3=2),
-    Chain(n=4, q1=4, s1=4, pe1=4, rf1=1, c1=1, s2=4, pe2=2, rf2=1, c2=1, segment=4, fabric=0, more1=9, more2=9, depth3=20),
-    Chain(n=16, q1=2, s1=1, pe1=3, rf1=4, c1=1, s2=3, pe2=2, rf2=6, c2=2, segment=2, fabric=0, more1=3, more2=0, depth3=1),
+    Chain(
+        n=8, q1=2, s1=2, pe1=1, rf1=4, c1=2, s2=2, pe2=1, rf2=3, c2=1, segment=2, fabric=0, more1=4, more2=2, depth3=3
+    ),
+    Chain(
+        n=8, q1=4, s1=2, pe1=2, rf1=3, c1=1, s2=2, pe2=2, rf2=2, c2=1, segment=1, fabric=0, more1=0, more2=0, depth3=1
+    ),
+    Chain(
+        n=7, q1=4, s1=1, pe1=2, rf1=3, c1=2, s2=4, pe2=1, rf2=5, c2=2, segment=3, fabric=1, more1=1, more2=1, depth3=2
+    ),
+    Chain(
+        n=5, q1=1, s1=1, pe1=4, rf1=2, c1=1, s2=1, pe2=3, rf2=1, c2=1, segment=1, fabric=0, more1=5, more2=9, depth3=4
+    ),
+    Chain(
+        n=9, q1=3, s1=3, pe1=1, rf1=7, c1=3, s2=3, pe2=1, rf2=4, c2=3, segment=8, fabric=1, more1=2, more2=3, depth3=2
+    ),
+    Chain(
+        n=4, q1=4, s1=4, pe1=4, rf1=1, c1=1, s2=4, pe2=2, rf2=1, c2=1, segment=4, fabric=0, more1=9, more2=9, depth3=20
+    ),
+    Chain(
+        n=16, q1=2, s1=1, pe1=3, rf1=4, c1=1, s2=3, pe2=2, rf2=6, c2=2, segment=2, fabric=0, more1=3, more2=0, depth3=1
+    ),
 ]
 
 
@@ -313,6 +352,7 @@ total, failed = get_results(xml)
 raise SystemExit(0 if total > 0 and failed == 0 else 1)
 """
     env = {**os.environ, "PYTHONPATH": str(HERE), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    ran = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False, env=env)
+    ran = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False, env=env
+    )
     assert ran.returncode == 0, (ran.stdout + ran.stderr)[-3000:]
-

@@ -33,7 +33,9 @@ def yosys(folder: Path, commands: list[str]) -> None:
     assert ran.returncode == 0 and "ERROR" not in log, log[-2000:]
 
 
-def cells(folder: Path, family: str, instances: list[tuple[str, Params]], files: dict[str, str] | None = None) -> list[dict[str, int]]:
+def cells(
+    folder: Path, family: str, instances: list[tuple[str, Params]], files: dict[str, str] | None = None
+) -> list[dict[str, int]]:
     """Cells of each instance, synthesized in one run with this hierarchy kept."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in (files or {}).items():
@@ -45,7 +47,17 @@ def cells(folder: Path, family: str, instances: list[tuple[str, Params]], files:
     (folder / "top.v").write_text(f"module top;\n{body}endmodule\n")
     read = f"read_verilog -defer {' '.join(str(path) for path in sorted(RTL.glob('hwc_*.v')))}"
     flow = f"synth_xilinx -family {family} -noiopad -noclkbuf -flatten -top top"
-    yosys(folder, [read, "read_verilog top.v", flow, "tee -q -o stat.json stat -json", "select -write top.sel top/t:*", "write_json net.json"])
+    yosys(
+        folder,
+        [
+            read,
+            "read_verilog top.v",
+            flow,
+            "tee -q -o stat.json stat -json",
+            "select -write top.sel top/t:*",
+            "write_json net.json",
+        ],
+    )
     modules = json.loads((folder / "stat.json").read_text())["modules"]
     types = json.loads((folder / "net.json").read_text())["modules"]["top"]["cells"]
     by_name = {name.lstrip("\\"): counts["num_cells_by_type"] for name, counts in modules.items()}
@@ -79,7 +91,19 @@ def test_mac_is_one_dsp48e1(tmp_path: Path) -> None:
         assert counts == {"DSP48E1": 1}, (params, counts)
 
 
-SHAPES = [(1, 2), (8, 16), (36, 512), (37, 512), (18, 600), (40, 1024), (10, 2048), (5, 3000), (3, 5000), (2, 10000), (2, 20000)]
+SHAPES = [
+    (1, 2),
+    (8, 16),
+    (36, 512),
+    (37, 512),
+    (18, 600),
+    (40, 1024),
+    (10, 2048),
+    (5, 3000),
+    (3, 5000),
+    (2, 10000),
+    (2, 20000),
+]
 
 
 def tiles(width: int, depth: int) -> int:
@@ -130,7 +154,10 @@ def test_lutram_srl_and_logic_rom(tmp_path: Path) -> None:
     for cycles, counts in zip(delays, found[len(rams) :], strict=False):
         registers = cycles if cycles < 3 else int(cycles % 16 == 1)
         assert only(counts, *FLIP_FLOPS) == 3 * registers, (cycles, counts)
-        assert only(counts, "SRL16E", "SRLC32E") == (0 if cycles < 3 else 3 * -(-(cycles - registers) // 32)), (cycles, counts)
+        assert only(counts, "SRL16E", "SRLC32E") == (0 if cycles < 3 else 3 * -(-(cycles - registers) // 32)), (
+            cycles,
+            counts,
+        )
     for (width, depth), counts in zip(roms, found[len(rams) + len(delays) :], strict=True):
         assert luts(counts) <= width * -(-depth // 64) and only(counts, *FLIP_FLOPS) <= width, (width, depth, counts)
         assert set(counts) <= {*(f"LUT{k}" for k in range(1, 7)), "INV", "MUXF7", *FLIP_FLOPS}, counts
@@ -162,4 +189,7 @@ def test_check_assert(tmp_path: Path) -> None:
     for name in ["b", "r", "t", "w", *(f"w_s{j}" for j in range(8)), *tiles_]:
         (tmp_path / f"{name}.mem").write_text("1\n")
     read = f"read_verilog -defer {' '.join(str(path) for path in sorted(RTL.glob('hwc_*.v')))}"
-    yosys(tmp_path, [read, "read_verilog top.v", "hierarchy -check -top top", "proc", "opt_clean", "delete top", "check -assert"])
+    yosys(
+        tmp_path,
+        [read, "read_verilog top.v", "hierarchy -check -top top", "proc", "opt_clean", "delete top", "check -assert"],
+    )

@@ -185,9 +185,7 @@ class Design:
         return result
 
 
-def compile(
-    model: str | Path, *, config: Config | None = None, progress: Progress = None, **options: Any
-) -> Design:
+def compile(model: str | Path, *, config: Config | None = None, progress: Progress = None, **options: Any) -> Design:
     """Import, compress, plan. `options` are the fields of Config; `data` may be a path or a dict of arrays.
 
     Raises:
