@@ -47,10 +47,12 @@ module hwc_row_lut #(
   localparam integer NODES = (LEAVES > 0) ? start(SUMS + 1) : 1;
   localparam integer UNIT_BITS = (X_SIGNED != 0) ? X_W - 1 : X_W;
 
-  // Range of each node: from -neg * 2^UNIT_BITS to below pos * 2^UNIT_BITS.
+  // {may be negative, bits, at most ACC_W} of each node, from the range of its sum, which is from
+  // -neg * 2^UNIT_BITS to below pos * 2^UNIT_BITS.
   // verilator lint_off UNUSEDSIGNAL
-  function [NODES*64-1:0] ranges(input integer unused);
-    integer k, from, to, left;
+  function [NODES*8-1:0] shapes(input integer unused);
+    integer k, from, to, left, bits;
+    reg [NODES*64-1:0] ranges;
     reg [23:0] entry;
     reg [31:0] size;
     reg [31:0] neg, pos;
@@ -94,18 +96,18 @@ module hwc_row_lut #(
         from = from + left;
         left = (left + 1) / 2;
       end
+      for (k = 0; k < NODES; k = k + 1) begin
+        neg  = ranges[k*64+32+:32];
+        pos  = ranges[k*64+:32];
+        bits = UNIT_BITS + ((neg > pos) ? $clog2(neg) : $clog2(pos)) + ((neg != 0) ? 1 : 0);
+        if (bits > ACC_W) bits = ACC_W;
+        shapes[k*8+:8] = {neg != 0, bits[6:0]};
+      end
     end
   endfunction
   // verilator lint_on UNUSEDSIGNAL
 
-  localparam [NODES*64-1:0] RANGES = ranges(0);
-
-  function integer width(input [31:0] neg, input [31:0] pos);  // bits of a node, at most ACC_W
-    begin
-      width = UNIT_BITS + ((neg > pos) ? $clog2(neg) : $clog2(pos)) + ((neg != 0) ? 1 : 0);
-      if (width > ACC_W) width = ACC_W;
-    end
-  endfunction
+  localparam [NODES*8-1:0] SHAPES = shapes(0);
 
   wire unused_x = &{1'b0, clk_i, rst_ni, x_i};
 
@@ -121,7 +123,7 @@ module hwc_row_lut #(
     if (LEAVES == 0) begin : g_zero
       assign acc_o = {ACC_W{1'b0}};
     end else begin : g_sum
-      // Low width() bits of each are used.  An array, because as parts of one net (or of one register)
+      // The low bits of each, as SHAPES says, are used.  An array, because as parts of one net (or of one register)
       // the nodes would cost an event simulator a look at the whole tree for every node that changes.
       // verilator lint_off UNUSEDSIGNAL
       wire [ACC_W-1:0] nodes[0:NODES-1];
@@ -143,19 +145,22 @@ module hwc_row_lut #(
       end
 
       for (level = 1; level <= SUMS; level = level + 1) begin : g_level
-        for (i = 0; i < count(level); i = i + 1) begin : g_node
-          localparam integer TO = start(level) + i;
-          localparam integer A = start(level - 1) + 2 * i;
-          localparam integer B = (2 * i + 1 < count(level - 1)) ? A + 1 : A;
-          localparam [31:0] TO_NEG = RANGES[TO*64+32+:32];
-          localparam [31:0] A_NEG = RANGES[A*64+32+:32];
-          localparam [31:0] B_NEG = RANGES[B*64+32+:32];
-          localparam integer W = width(TO_NEG, RANGES[TO*64+:32]);
-          localparam integer A_W = width(A_NEG, RANGES[A*64+:32]);
-          localparam integer B_W = width(B_NEG, RANGES[B*64+:32]);
-          localparam [0:0] A_SIGN = (A_NEG != 0);
-          localparam [0:0] B_SIGN = (B_NEG != 0);
-          localparam [0:0] SIGN = (TO_NEG != 0);
+        localparam integer BEFORE = count(level - 1);
+        localparam integer HERE = count(level);
+        localparam integer FROM = start(level - 1);
+        for (i = 0; i < HERE; i = i + 1) begin : g_node
+          localparam integer TO = FROM + BEFORE + i;
+          localparam integer A = FROM + 2 * i;
+          localparam integer B = (2 * i + 1 < BEFORE) ? A + 1 : A;
+          localparam [7:0] SHAPE = SHAPES[TO*8+:8];
+          localparam [7:0] A_SHAPE = SHAPES[A*8+:8];
+          localparam [7:0] B_SHAPE = SHAPES[B*8+:8];
+          localparam integer W = {25'd0, SHAPE[6:0]};
+          localparam integer A_W = {25'd0, A_SHAPE[6:0]};
+          localparam integer B_W = {25'd0, B_SHAPE[6:0]};
+          localparam [0:0] SIGN = SHAPE[7];
+          localparam [0:0] A_SIGN = A_SHAPE[7];
+          localparam [0:0] B_SIGN = B_SHAPE[7];
           reg [W-1:0] sum_q;
 
           if (A == B) begin : g_pass
@@ -170,8 +175,8 @@ module hwc_row_lut #(
       end
 
       localparam integer ROOT = NODES - 1;
-      localparam [31:0] ROOT_NEG = RANGES[ROOT*64+32+:32];
-      localparam integer ROOT_W = width(ROOT_NEG, RANGES[ROOT*64+:32]);
+      localparam [7:0] ROOT_SHAPE = SHAPES[ROOT*8+:8];
+      localparam integer ROOT_W = {25'd0, ROOT_SHAPE[6:0]};
       wire [ROOT_W-1:0] total, root;
 
       assign total = nodes[ROOT][ROOT_W-1:0];
@@ -187,7 +192,7 @@ module hwc_row_lut #(
       );
 
       if (ROOT_W < ACC_W) begin : g_wide
-        wire sign = (ROOT_NEG != 0) && root[ROOT_W-1];
+        wire sign = ROOT_SHAPE[7] && root[ROOT_W-1];
         assign acc_o = {{(ACC_W - ROOT_W) {sign}}, root};
       end else begin : g_exact
         assign acc_o = root;
