@@ -8,6 +8,7 @@ decides when an input is legal, so the simulator needs no reacting bench and one
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -70,8 +71,9 @@ def signed(value: int, width: int) -> int:
 
 
 def tool(name: str) -> str:
-    """Path of a program; without it the test is skipped, but fails if CI is set."""
-    path = shutil.which(name)
+    """Path of a program, on PATH or in the virtual environment; without it the test is skipped, but fails if CI is set."""
+    beside = Path(sys.executable).parent  # programs of the virtual environment
+    path = shutil.which(name) or shutil.which(name, path=str(beside))
     if path is None:
         if os.environ.get("CI"):
             pytest.fail(f"{name} is not installed")
