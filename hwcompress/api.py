@@ -17,13 +17,14 @@ from hwcompress.compress.recipe import Compressed, compress
 from hwcompress.config import Config
 from hwcompress.data import Data, check_labels, load_data
 from hwcompress.emit import Emission, emit
-from hwcompress.engines.base import Product, Resources
+from hwcompress.engines.base import Product
 from hwcompress.engines.pipeline import Interface
 from hwcompress.engines.plan import layers
 from hwcompress.explore.planner import Goal, LayerWish, Planned, plan_network
 from hwcompress.frontend.arrange import arrange
 from hwcompress.frontend.model import Model
 from hwcompress.frontend.onnx_import import load
+from hwcompress.hw.cells import Resources
 from hwcompress.ir.fixed import Codes, Format, Reals, quantize
 from hwcompress.ir.graph import CodeOp, Graph
 from hwcompress.passes.preprocess import preprocess
@@ -79,14 +80,15 @@ class Network:
         return self.graph.types[self.graph.output].reals(self.simulator.run(self.codes(x)))
 
     @cached_property
-    def _tail(self) -> Any:
+    def tail(self) -> Any:
+        """The host's part of the model."""
         from hwcompress.frontend.host import HostTail
 
         return HostTail(self.model)
 
     def predict_all(self, x: Array) -> dict[str, Array]:
         """Every output of the model by name, what stays on the host applied."""
-        return self._tail.run(self.hardware(x))
+        return self.tail.run(self.hardware(x))
 
     def predict(self, x: Array) -> Array:
         """The model's answer: its first real-valued output, batch first, in the model's own layout."""
@@ -237,8 +239,11 @@ def goal(graph: Graph[CodeOp], config: Config) -> Goal:
     """The planner's question in its own words."""
     target = config.device
     limits = {"dsp": config.max_dsp, "lut": config.max_lut, "bram18": config.max_bram}
-    given = {k: v for k, v in limits.items() if v is not None}
-    budget = Resources(**{k: given.get(k, getattr(target.budget, k)) for k in ("dsp", "lut", "ff", "bram18")})
+    given: dict[str, int] = {k: v for k, v in limits.items() if v is not None}
+    whole = target.budget
+    budget = Resources(
+        given.get("dsp", whole.dsp), given.get("lut", whole.lut), whole.ff, given.get("bram18", whole.bram18)
+    )
     wishes = {layer.name: _wish(config, layer.name, layer.source) for layer in layers(graph)}
     return Goal(
         budget,
@@ -274,11 +279,11 @@ def measure(network: Network) -> AccuracyPart:
     """
     data, config = network.data, network.config
     if data is None:
-        return AccuracyPart(metric=config.metric or "agreement")
+        return AccuracyPart(metric=config.metric or "agreement", float_=None)
     from hwcompress.frontend.runtime import OnnxRunner
 
     fixed_codes = network.hardware(data.x_test)
-    fixed = main_output(network._tail.run(fixed_codes), network.model)
+    fixed = main_output(network.tail.run(fixed_codes), network.model)
     reference = main_output(OnnxRunner(network.model).run(model_input(network, data.x_test)), network.model)
     fixed, reference = fixed.reshape(len(fixed), -1), reference.reshape(len(reference), -1)
     metric = config.metric or default_metric(data, reference.shape[1])

@@ -25,8 +25,8 @@ class Request:
 
     weight_bits: Mapping[str, int]  # by layer
     activation_bits: Mapping[str, int]  # by layer; "input" too
-    weight_formats: Mapping[str, Format] = field(default_factory=dict)
-    value_formats: Mapping[str, Format] = field(default_factory=dict)  # by Stage.key; "input" too
+    weight_formats: Mapping[str, Format] = field(default_factory=dict[str, Format])
+    value_formats: Mapping[str, Format] = field(default_factory=dict[str, Format])  # by Stage.key; "input" too
     method: str = "auto"
     bias_correction: bool = True
     per_channel: bool = True

@@ -47,7 +47,7 @@ def mse_frac(values: Reals, bits: int, signed: bool, f: Callable[[Reals], Reals]
 
     def error(frac: int) -> float:
         fmt = Format(FixedPoint(bits, frac, signed))
-        rounded = quantize(values, fmt) * fmt.type.step
+        rounded = quantize(values, fmt).astype(np.float64) * np.float64(fmt.type.step)
         return float(np.mean(((rounded if f is None else f(rounded)) - target) ** 2))
 
     return min(range(start, start + MSE_REACH + 1), key=error)

@@ -76,13 +76,12 @@ def _error(choice: Choice, graph: Graph[Op], x: Reals, exponents: Codes) -> floa
 
 def uneven_exponents(x: Reals) -> Codes:
     """Powers of two that bring every channel to the range of the widest [n]; zeros where all are alike."""
-    widest = np.abs(x).max(axis=0)
-    used = widest > 0
-    if not used.any():
-        return np.zeros(x.shape[1], dtype=np.int64)
-    ratio = np.where(used, widest.max() / np.where(used, widest, 1.0), 1.0)
-    exponents = np.floor(np.log2(ratio)).clip(0, 30).astype(np.int64)
-    return exponents if exponents.max() >= UNEVEN else np.zeros_like(exponents)
+    none: Codes = np.zeros(x.shape[1], dtype=np.int64)
+    widest: Reals = np.abs(x).max(axis=0)
+    top = float(widest.max(initial=0.0))
+    ratio: Reals = np.where(widest > 0, top / np.maximum(widest, 1e-300), 1.0)
+    exponents: Codes = np.floor(np.log2(np.maximum(ratio, 1.0))).clip(0, 30).astype(np.int64)
+    return exponents if int(exponents.max(initial=0)) >= UNEVEN else none
 
 
 def _prune(graph: Graph[Op], parts: Sequence[Stage], config: Config) -> Graph[Op]:

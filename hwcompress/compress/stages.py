@@ -60,7 +60,7 @@ def stages(graph: Graph[Op]) -> tuple[Stage, ...]:
             continue
         if isinstance(op, Dense | Affine) or not out:
             count += 1
-            kind = {Dense: "dense", Affine: "affine"}.get(type(op), "pointwise")
+            kind = "dense" if isinstance(op, Dense) else "affine" if isinstance(op, Affine) else "pointwise"
             layer = f"{kind}_{count}"
         key = layer if isinstance(op, Dense | Affine | Clip) else f"{layer}.{len(out)}"
         out.append(_stage(key, layer, node.name, op))

@@ -7,11 +7,12 @@ from functools import singledispatch
 import numpy as np
 
 from hwcompress.cost import logic
-from hwcompress.engines.base import Core, Product, Resources, Store
+from hwcompress.engines.base import Core, Product, Store
 from hwcompress.engines.dense import DenseFolded, DenseUnrolled
 from hwcompress.engines.elementwise import AffineLanes, RequantLanes, TableLanes
 from hwcompress.engines.head import Buffer, Direct
 from hwcompress.engines.pipeline import Interface, Pipeline
+from hwcompress.hw.cells import Resources
 from hwcompress.hw.memory import bram18
 
 

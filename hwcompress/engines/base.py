@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
-from hwcompress.hw.cells import Resources  # noqa: F401 (a name of the engines too)
 from hwcompress.ir.fixed import Codes, FixedPoint
 
 

@@ -36,7 +36,7 @@ def layers(graph: Graph[CodeOp]) -> tuple[Layer, ...]:
 def _layer(graph: Graph[CodeOp], index: int, nodes: list[Node[CodeOp]]) -> Layer:
     head = nodes[0].op
     product = head if isinstance(head, DenseCodes | AffineCodes) else None
-    kind = {DenseCodes: "dense", AffineCodes: "affine"}.get(type(head), "pointwise")
+    kind = "dense" if isinstance(head, DenseCodes) else "affine" if product else "pointwise"
     after = tuple(nodes[1:] if product else nodes)
     assert all(isinstance(n.op, Requant | Table) for n in after)
     return Layer(

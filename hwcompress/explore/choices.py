@@ -7,11 +7,12 @@ from math import gcd
 
 from hwcompress.cost.estimate import core_resources, head_resources
 from hwcompress.engines.assemble import assemble
-from hwcompress.engines.base import Core, Product, Resources, Store, ceil_div
+from hwcompress.engines.base import Core, Product, Store, ceil_div
 from hwcompress.engines.dense import DenseFolded, DenseUnrolled
 from hwcompress.engines.elementwise import AffineLanes, RequantLanes, TableLanes
 from hwcompress.engines.head import Buffer
 from hwcompress.engines.plan import Layer, LayerPlan, Plan, layers
+from hwcompress.hw.cells import Resources
 from hwcompress.hw.memory import bram18
 from hwcompress.ir.graph import CodeOp, Graph
 from hwcompress.ops import DenseCodes

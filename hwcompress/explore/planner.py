@@ -13,13 +13,14 @@ from dataclasses import dataclass, field, replace
 from hwcompress.cost.estimate import Estimate, estimate
 from hwcompress.cost.schedule import Timing, first_latency, ideal_interval, roomy, schedule, size_buffers
 from hwcompress.engines.assemble import assemble
-from hwcompress.engines.base import Product, Resources
+from hwcompress.engines.base import Product
 from hwcompress.engines.head import Buffer
 from hwcompress.engines.pipeline import Interface, Pipeline
 from hwcompress.engines.plan import LayerPlan, Plan, layers
 from hwcompress.errors import BadInput, DoesNotFit
 from hwcompress.explore import choices
 from hwcompress.explore.choices import Option, Space
+from hwcompress.hw.cells import Resources
 from hwcompress.ir.graph import CodeOp, Graph
 
 PRICES = (1 << 20, 512, 256, 160, 128, 96, 72, 56, 44, 32, 24, 16, 10, 6, 3, 1, 0)  # LUTs a DSP
@@ -50,7 +51,7 @@ class Goal:
     product: Product | None = None  # None is auto
     interval: int | None = None
     latency: int | None = None
-    wishes: Mapping[str, LayerWish] = field(default_factory=dict)
+    wishes: Mapping[str, LayerWish] = field(default_factory=dict[str, LayerWish])
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,7 @@ class Graph(Generic[T_co]):
     input: str
     channels: int  # of the input
     nodes: tuple[Node[T_co], ...]
-    types: Mapping[str, TensorType] = field(default_factory=dict)  # integer form only
+    types: Mapping[str, TensorType] = field(default_factory=dict[str, TensorType])  # integer form only
 
     @property
     def output(self) -> str:

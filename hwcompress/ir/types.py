@@ -25,7 +25,7 @@ class TensorType:
 
     def reals(self, codes: Codes) -> Reals:
         """Real values of codes [..., channels]."""
-        return codes * np.exp2(-self.fracs().astype(np.float64))
+        return codes.astype(np.float64) * np.exp2(-self.fracs().astype(np.float64))
 
     def __str__(self) -> str:
         return f"{self.element}[{self.channels}]"

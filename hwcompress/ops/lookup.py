@@ -18,10 +18,18 @@ def _sigmoid(x: Reals) -> Reals:
     return 0.5 * (1.0 + np.tanh(0.5 * x))
 
 
+def _tanh(x: Reals) -> Reals:
+    return np.tanh(x)
+
+
+def _leaky_relu(x: Reals, alpha: float) -> Reals:
+    return np.where(x < 0, alpha * x, x)
+
+
 FUNCTIONS: Mapping[str, Callable[..., Reals]] = {
     "sigmoid": _sigmoid,
-    "tanh": np.tanh,
-    "leaky_relu": lambda x, alpha: np.where(x < 0, alpha * x, x),
+    "tanh": _tanh,
+    "leaky_relu": _leaky_relu,
 }
 
 
@@ -44,7 +52,7 @@ class Lookup:
         """The codes of f for every code of `kind`, rounded into `fmt`."""
         if kind.width > MAX_TABLE_BITS:
             raise ShapeError(f"table of {self.function} wants at most {MAX_TABLE_BITS} bits of input; got {kind}")
-        x = np.arange(kind.min_code, kind.max_code + 1) * kind.step
+        x = np.arange(kind.min_code, kind.max_code + 1, dtype=np.float64) * np.float64(kind.step)
         return Table(kind, fmt.type, quantize(self.run_float(x), fmt))
 
     def __str__(self) -> str:

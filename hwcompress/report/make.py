@@ -10,12 +10,13 @@ from hwcompress.compress.recipe import Compressed
 from hwcompress.config import Config
 from hwcompress.cost.schedule import Timing, roomy, schedule
 from hwcompress.engines.assemble import assemble
-from hwcompress.engines.base import Product, Resources, Stream
+from hwcompress.engines.base import Product, Stream
 from hwcompress.engines.dense import DenseFolded, DenseUnrolled
 from hwcompress.engines.elementwise import AffineLanes
 from hwcompress.engines.plan import Layer, Plan, layers
 from hwcompress.explore.planner import Planned
 from hwcompress.frontend.model import Model
+from hwcompress.hw.cells import Resources
 from hwcompress.ir.fixed import Reals
 from hwcompress.ir.graph import CodeOp, Graph, Op
 from hwcompress.ops import AffineCodes, Dense, DenseCodes
@@ -49,6 +50,7 @@ def make_report(facts: Facts) -> schema.Report:
     total = planned.estimate.total
     over = total.over(config.device.budget)
     return schema.Report(
+        schema_=schema.SCHEMA,
         version=__version__,
         model=schema.ModelPart(
             name=facts.model.name,
@@ -190,7 +192,7 @@ def _layer(graph: Graph[CodeOp], layer: Layer, planned: Planned) -> schema.Layer
     if isinstance(core, DenseFolded | DenseUnrolled | AffineLanes) and kind is not None:
         frac = graph.types[layer.value].element.frac + kind.frac
         accumulator = f"s{core.acc_width}f{frac}"
-    rows, columns = weight.shape if weight.ndim == 2 else (layer.outputs, 1)
+    rows, columns = op.weight.shape if isinstance(op, DenseCodes) else (layer.outputs, 1)
     return schema.LayerPart(
         name=layer.name,
         op=type(op).__name__.removesuffix("Codes").lower() if op else "pointwise",
