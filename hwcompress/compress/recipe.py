@@ -76,7 +76,7 @@ def _error(choice: Choice, graph: Graph[Op], x: Reals, exponents: Codes) -> floa
 
 def uneven_exponents(x: Reals) -> Codes:
     """Powers of two that bring every channel to the range of the widest [n]; zeros where all are alike."""
-    none: Codes = np.zeros(x.shape[1], dtype=np.int64)
+    none = np.zeros_like(x[0], dtype=np.int64)
     widest: Reals = np.abs(x).max(axis=0)
     top = float(widest.max(initial=0.0))
     ratio: Reals = np.where(widest > 0, top / np.maximum(widest, 1e-300), 1.0)
