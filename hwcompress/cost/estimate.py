@@ -24,8 +24,8 @@ class Estimate:
     layers: dict[str, Resources]
 
 
-def estimate(pipeline: Pipeline) -> Estimate:
-    """Add up every block; a head counts for the first layer behind it."""
+def estimate(pipeline: Pipeline, contents: bool = False) -> Estimate:
+    """Add up every block; a head counts for the first layer behind it. `contents`: look into the ROMs (slower)."""
     layers: dict[str, Resources] = {}
     ports = port_resources(pipeline)
     waiting = Resources()
@@ -33,7 +33,7 @@ def estimate(pipeline: Pipeline) -> Estimate:
     for k, island in enumerate(pipeline.islands):
         waiting += head_resources(island.head) + collector(pipeline, k)
         for core in island.cores:
-            cells = core_resources(core)
+            cells = core_resources(core, contents)
             layers[core.layer] = layers.get(core.layer, Resources()) + cells + waiting
             total += cells + waiting
             waiting = Resources()
@@ -69,7 +69,7 @@ def collector(pipeline: Pipeline, k: int) -> Resources:
 
 
 @singledispatch
-def core_resources(core: Core) -> Resources:
+def core_resources(core: Core, contents: bool = False) -> Resources:
     """Resources of one core."""
     raise TypeError(type(core))
 
@@ -79,32 +79,34 @@ def _blocks(core: Core) -> int:
 
 
 @core_resources.register
-def _(core: DenseFolded) -> Resources:
-    lut, ff = logic.folded(core)
+def _(core: DenseFolded, contents: bool = False) -> Resources:
+    lut, ff = logic.folded(core, contents)
     dsp = core.pe * core.simd if core.product is Product.DSP else 0
     return Resources(dsp, lut, ff, _blocks(core))
 
 
 @core_resources.register
-def _(core: DenseUnrolled) -> Resources:
+def _(core: DenseUnrolled, contents: bool = False) -> Resources:
+    del contents
     lut, ff = logic.unrolled(core)
     dsp = int(np.count_nonzero(core.weight)) if core.product is Product.DSP else 0
     return Resources(dsp, lut, ff)
 
 
 @core_resources.register
-def _(core: AffineLanes) -> Resources:
-    lut, ff = logic.affine(core)
+def _(core: AffineLanes, contents: bool = False) -> Resources:
+    lut, ff = logic.affine(core, contents)
     return Resources(core.lanes if core.product is Product.DSP else 0, lut, ff, _blocks(core))
 
 
 @core_resources.register
-def _(core: RequantLanes) -> Resources:
+def _(core: RequantLanes, contents: bool = False) -> Resources:
+    del contents
     lut, ff = logic.requant(core)
     return Resources(0, lut, ff)
 
 
 @core_resources.register
-def _(core: TableLanes) -> Resources:
-    lut, ff = logic.table(core)
+def _(core: TableLanes, contents: bool = False) -> Resources:
+    lut, ff = logic.table(core, contents)
     return Resources(0, lut, ff, core.lanes * _blocks(core))

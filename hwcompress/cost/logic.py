@@ -5,6 +5,9 @@ LUT counts sites: LUT1..LUT6 and SRL one each, a RAM32M16 or RAM64M8 eight. The 
 templates/rtl; docs/results.md compares the sums with Yosys. DSP and BRAM are not modelled but counted.
 """
 
+from collections.abc import Sequence
+from itertools import pairwise
+
 import numpy as np
 
 from hwcompress.cost.rows import row_cells
@@ -112,8 +115,25 @@ def tree(leaves: int, width: int, out: int, levels: int) -> Cells:
     return total((lut, ff), shift_register(width, levels - used))
 
 
-def roms(core: DenseFolded | AffineLanes) -> Cells:
+def rom_of(words: Sequence[int], width: int) -> Cells:
+    """A ROM in logic from its contents: equal columns are one, constant ones none, 64 words of one a LUT."""
+    octets = ceil_div(width, 8)
+    raw = np.frombuffer(b"".join(w.to_bytes(octets, "little") for w in words), dtype=np.uint8)
+    bits = np.unpackbits(raw.reshape(len(words), octets), axis=1, bitorder="little")[:, :width]
+    columns = np.unique(bits.T, axis=0)
+    columns = columns[(columns != columns[:, :1]).any(axis=1)]
+    blocks = ceil_div(len(words), 64)
+    padded = np.pad(columns, ((0, 0), (0, blocks * 64 - len(words)))).reshape(-1, 64)
+    pieces = np.unique(padded, axis=0)
+    used = int((pieces != pieces[:, :1]).any(axis=1).sum()) if len(words) > 2 else 0
+    select = len(columns) * ceil_div(blocks - 1, 3) if blocks > 4 else 0  # up to 4 blocks: MUXF7 and MUXF8
+    return used + select, len(columns)
+
+
+def roms(core: DenseFolded | AffineLanes, contents: bool) -> Cells:
     """Those in logic."""
+    if contents:
+        return total((0, 0), *(rom_of(m.words, m.width) for m in core.memories() if m.store is Store.LOGIC))
     return total((0, 0), *(rom(s.width, s.depth) for s in core.rom_shapes() if s.store is Store.LOGIC))
 
 
@@ -123,9 +143,11 @@ def soft_product(core: DenseFolded | AffineLanes) -> Cells:
     return w * (x + 2), 3 * (w + x)
 
 
-def folded(core: DenseFolded) -> Cells:
+def folded(core: DenseFolded, contents: bool) -> Cells:
     """hwc_dense_dsp and hwc_dense_lut."""
-    control = total((2, 4), address(core.reuse), address(core.row_steps), count(core.column_steps), roms(core))
+    control = total(
+        (2, 4), address(core.reuse), address(core.row_steps), count(core.column_steps), roms(core, contents)
+    )
     if core.product is Product.LUT:
         width = core.weight_width + core.x_type.width
         adders = total(tree(core.simd, width, core.acc_width, core.levels), (core.acc_width, core.acc_width))
@@ -149,20 +171,20 @@ def unrolled(core: DenseUnrolled) -> Cells:
 
 
 def taps(core: DenseUnrolled) -> Cells:
-    """hwc_taps: each input is delayed up to the last slot that reads it."""
-    last = np.zeros(core.weight.shape[1], dtype=np.int64)
+    """hwc_taps: each input is delayed from one slot that reads it to the next."""
+    used: list[set[int]] = [set() for _ in range(core.weight.shape[1])]
     for row in core.weight:
-        used = np.flatnonzero(row)
-        skip = -len(used) % core.slots
-        order = np.arange(len(used))
-        slot = order % core.slots + np.where(order // core.slots == (len(used) - 1) // core.slots, skip, 0)
-        np.maximum.at(last, used, slot)
-    return 0, int(last.sum()) * core.x_type.width
+        inputs = np.flatnonzero(row).tolist()
+        last, skip = (len(inputs) - 1) // core.slots, -len(inputs) % core.slots
+        for t, i in enumerate(inputs):
+            used[i].add(t % core.slots + (skip if t // core.slots == last else 0))
+    steps = [b - a for slots in used for a, b in pairwise([0, *sorted(slots)])]
+    return total((0, 0), *(shift_register(core.x_type.width, step) for step in steps))
 
 
-def affine(core: AffineLanes) -> Cells:
+def affine(core: AffineLanes, contents: bool) -> Cells:
     """hwc_affine."""
-    control = total((1, core.latency), address(core.words), roms(core))
+    control = total((1, core.latency), address(core.words), roms(core, contents))
     if core.late:
         control = total(control, (0, core.lanes * core.x_type.width))
     if core.product is Product.DSP:
@@ -184,8 +206,10 @@ def requant(core: RequantLanes) -> Cells:
     return total(times(core.lanes, lane), address(core.folds), (0, 2))
 
 
-def table(core: TableLanes) -> Cells:
+def table(core: TableLanes, contents: bool) -> Cells:
     """hwc_table."""
     if core.store is Store.BLOCK:
         return 0, 1
-    return total((1, 1), times(core.lanes, rom(core.y_type.width, 1 << core.x_type.width)))
+    memory = core.memories()[0]
+    each = rom_of(memory.words, memory.width) if contents else rom(memory.width, len(memory.words))
+    return total((1, 1), times(core.lanes, each))

@@ -82,7 +82,7 @@ def plan_network(graph: Graph[CodeOp], goal: Goal) -> Planned:
 def finished(found: Planned) -> Planned:
     """The plan with its buffers cut to size, and its exact figures."""
     pipeline = stored(size_buffers(found.pipeline))
-    return replace(found, pipeline=pipeline, estimate=estimate(pipeline), timing=schedule(pipeline))
+    return replace(found, pipeline=pipeline, estimate=estimate(pipeline, contents=True), timing=schedule(pipeline))
 
 
 def _choose(search: "_Search", goal: Goal) -> Planned:
