@@ -186,7 +186,7 @@ def test_proof_e1(tmp_path: Path, config: tuple[int, int, int]) -> None:
     [
         ("{2'b01, first_i}", "{2'b01, !first_i}"),
         ("{first_i, 1'b1}", "{1'b0, 1'b1}"),
-        (".BREG(1)", ".BREG(2)"),
+        (".CEM(1'b1)", ".CEM(en_i)"),
         (".CEP(en_i)", ".CEP(1'b1)"),
         ("{w, z, 4'b0101}", "{2'b00, z, 4'b0101}"),
     ],
