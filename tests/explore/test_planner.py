@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Legal reuse values, goals, budgets, and what is said when nothing fits."""
+
+import itertools
+
+import pytest
+
+from hwcompress.engines.base import Product, ceil_div
+from hwcompress.engines.pipeline import Interface
+from hwcompress.engines.plan import layers
+from hwcompress.errors import BadInput, DoesNotFit
+from hwcompress.explore.choices import legal_reuse
+from hwcompress.explore.planner import Goal, LayerWish, plan_network
+from hwcompress.hw.cells import Resources
+from hwcompress.ops import DenseCodes
+from tests.random_networks import random_network
+
+PLENTY = Resources(10_000, 1_000_000, 2_000_000, 10_000)
+
+
+def goal(budget: Resources = PLENTY, explicit: tuple[str, ...] = (), **wanted: object) -> Goal:
+    return Goal(budget, frozenset(explicit), 2, Interface.AXIS, **wanted)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(1, 1), (5, 7), (12, 9), (1, 30), (17, 1)])
+def test_legal_reuse_by_brute_force(rows: int, columns: int) -> None:
+    every = itertools.product(range(1, rows + 1), range(1, columns + 1))
+    assert legal_reuse(rows, columns) == sorted({ceil_div(rows, pe) * ceil_div(columns, s) for pe, s in every})
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_global_reuse_takes_the_largest_legal_value(seed: int) -> None:
+    graph, _ = random_network(seed)
+    found = plan_network(graph, goal(reuse=6))
+    for layer in layers(graph):
+        rows, columns = layer.product.weight.shape if isinstance(layer.product, DenseCodes) else (layer.outputs, 1)
+        legal = legal_reuse(rows, columns)
+        assert found.plan.layers[layer.name].reuse(rows, columns) == max(r for r in legal if r <= 6)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_goals_are_met(seed: int) -> None:
+    graph, _ = random_network(seed)
+    fast = plan_network(graph, goal())
+    assert fast.timing.interval_cycles == 1
+    slow = plan_network(graph, goal(interval=50, product=Product.DSP))
+    assert slow.timing.interval_cycles <= 50
+    quick = plan_network(graph, goal(latency=fast.timing.latency_cycles, product=None))
+    assert quick.timing.latency_cycles <= fast.timing.latency_cycles
+    assert quick.estimate.total.dsp <= fast.estimate.total.dsp
+
+
+def test_strict_reuse_names_the_nearest() -> None:
+    graph, _ = random_network(3)
+    layer = next(x for x in layers(graph) if isinstance(x.product, DenseCodes))
+    rows, columns = layer.product.weight.shape  # type: ignore[union-attr]
+    legal = legal_reuse(rows, columns)
+    illegal = legal[-1] + 5
+    with pytest.raises(BadInput, match=rf"layer {layer.name}: reuse {illegal} is not legal.*{legal[-1]}"):
+        plan_network(graph, goal(wishes={layer.name: LayerWish(reuse=illegal)}))
+
+
+def test_what_does_not_fit_says_what_binds() -> None:
+    graph, _ = random_network(3)
+    with pytest.raises(DoesNotFit, match=r"no plan fits: lut \d+ of 1;.*larger budget for lut") as caught:
+        plan_network(graph, goal(Resources(100, 1, 1_000_000, 1000), ("lut", "dsp")))
+    assert caught.value.exit_status == 1
+
+
+def test_a_given_reuse_beats_the_targets_budget_but_not_the_users() -> None:
+    graph, _ = random_network(3)
+    tight = Resources(0, 1, 1_000_000, 1000)
+    found = plan_network(graph, goal(tight, reuse=1, product=Product.LUT))
+    assert any("exceeds the target's budget in lut" in note for note in found.notes)
+    with pytest.raises(DoesNotFit):
+        plan_network(graph, goal(tight, ("lut",), reuse=1, product=Product.LUT))
