@@ -114,7 +114,6 @@ module hwc_dense_dsp #(
       assign row_first = 1'b1;
     end else begin : g_folded
       reg row_first_q;
-
       hwc_count #(
           .COUNT(CF)
       ) columns (
@@ -124,7 +123,6 @@ module hwc_dense_dsp #(
           .clear_i(1'b0),
           .last_o (row_last)
       );
-
       always @(posedge clk_i) begin
         if (!rst_ni) row_first_q <= 1'b1;
         else if (issue_i) row_first_q <= row_last;
@@ -247,12 +245,10 @@ module hwc_dense_dsp #(
   generate
     for (p = 0; p < PE; p = p + 1) begin : g_row
       wire [G*ACC_W-1:0] sums;
-
       for (g = 0; g < G; g = g + 1) begin : g_cascade
         localparam integer BEGIN = (g == G - 1) ? SKIP : 0;
         wire [S*48-1:0] chain;  // pcout of each slot
         wire unused_chain = &{1'b0, chain};
-
         for (j = BEGIN; j < S; j = j + 1) begin : g_slot
           localparam integer COLUMN = g * S + j - BEGIN;
           localparam integer BEGINS = (j == BEGIN) ? 1 : 0;
@@ -268,13 +264,11 @@ module hwc_dense_dsp #(
           wire first = (ENDS != 0) ? last_slot : first_slot;
           wire enable = (ACC != 0) ? live[S+2] : 1'b1;
           wire [ACC_W-1:0] sum;
-
           if (X_SIGNED != 0) begin : g_signed
             assign x_signed = x_slot;
           end else begin : g_unsigned
             assign x_signed = {1'b0, x_slot};
           end
-
           if (WEIGHT_FIRST != 0) begin : g_weight_first
             assign a = weight;
             assign b = x_signed;
@@ -282,7 +276,6 @@ module hwc_dense_dsp #(
             assign a = x_signed;
             assign b = weight;
           end
-
           if (BIAS != 0) begin : g_bias
             wire [ACC_W-1:0] bias_p = biases[p*ACC_W+:ACC_W];
             if (ACC_W < 48) begin : g_extend
@@ -293,13 +286,11 @@ module hwc_dense_dsp #(
           end else begin : g_no_bias
             assign c = 48'd0;
           end
-
           if (BEGINS != 0) begin : g_begin
             assign pcin = 48'd0;
           end else begin : g_link
             assign pcin = chain[(j-1)*48+:48];
           end
-
           hwc_mac #(
               .FAMILY(FAMILY),
               .A_W   (A_W),
@@ -319,7 +310,6 @@ module hwc_dense_dsp #(
               .p_o    (sum),
               .pcout_o(chain[j*48+:48])
           );
-
           if (ENDS != 0) begin : g_sum
             assign sums[g*ACC_W+:ACC_W] = sum;
           end else begin : g_inner
@@ -330,7 +320,6 @@ module hwc_dense_dsp #(
           assign chain[j*48+:48] = 48'd0;
         end
       end
-
       hwc_tree #(
           .COUNT (G),
           .IN_W  (ACC_W),
@@ -353,7 +342,6 @@ module hwc_dense_dsp #(
     end else begin : g_row_ends
       wire last, first;  // of the step that is at tap LIVES
       reg  done_q;
-
       hwc_delay #(
           .WIDTH (1),
           .CYCLES(LIVES)
@@ -363,9 +351,7 @@ module hwc_dense_dsp #(
           .d_i  (row_last),
           .q_o  (last)
       );
-
       always @(posedge clk_i) done_q <= rst_ni && live[LIVES] && last;
-
       if (FABRIC != 0) begin : g_fabric
         hwc_delay #(
             .WIDTH (1),
@@ -376,7 +362,6 @@ module hwc_dense_dsp #(
             .d_i  (last_slot),
             .q_o  (first)
         );
-
         for (p = 0; p < PE; p = p + 1) begin : g_acc
           reg [ACC_W-1:0] acc_q;
           wire [ACC_W-1:0] onto = acc_q & {ACC_W{!first}};
