@@ -51,7 +51,7 @@ $(VENV)/.stamp-lint: pyproject.toml $(VENV)/.stamp-test
 
 demo: check-tools $(VENV)/.stamp-demo
 	@$(BIN)/hwcompress compile examples/pulsar_mlp.onnx --data examples/pulsar.npz \
-	  --backend both --verify verilator --out $(DEMO)
+	  --reuse 16 --strategy dsp --backend both --verify verilator --out $(DEMO)
 	@echo "report: $(DEMO)/report.html and $(DEMO)/report.json; show it again: $(BIN)/hwcompress report $(DEMO)"
 
 # Icarus comes from the system's packages; without it the tests that need it say so (and fail where CI is set).
