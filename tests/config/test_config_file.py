@@ -71,7 +71,7 @@ def test_a_wrong_file_gets_one_message(tmp_path, raw, message):
 
 
 def test_a_missing_file_and_a_folder_are_named(tmp_path):
-    with pytest.raises(BadInput, match=r"config '.*': cannot be read \(No such file or directory\)\. Try: check the name"):
+    with pytest.raises(BadInput, match=r"config '.*': cannot be read \(No such file or directory\)\. Try: check"):
         load(tmp_path / "none.toml")
     with pytest.raises(BadInput, match="Is a directory"):
         load(tmp_path)
