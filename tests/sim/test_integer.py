@@ -2,11 +2,11 @@
 """The fast simulator and model.fixed.onnx give the codes that the operators give one by one."""
 
 import numpy as np
-import onnxruntime
 import pytest
 
 from hwcompress.codegen.fixed_onnx import Boundary, fixed_model
 from hwcompress.errors import ShapeError
+from hwcompress.frontend.runtime import Session
 from hwcompress.ops.exact import FLOAT32_EXACT, product_sum
 from hwcompress.sim.integer import Simulator
 from tests.random_networks import random_frames, random_network, reference
@@ -33,8 +33,7 @@ def test_fixed_onnx_equals_simulator(seed: int) -> None:
     model = fixed_model(
         graph, Boundary("in", (graph.channels,), 11, scale, "out", (graph.types[graph.output].channels,))
     )
-    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
-    _, codes = session.run(None, {"in": x * kind.step})
+    codes = Session(model, "fixed").run(x * kind.step)["codes"]
     assert (codes == Simulator.of(graph).run(x)).all()
 
 
