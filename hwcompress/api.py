@@ -65,11 +65,7 @@ class Network:
     def codes(self, x: Array) -> Codes:
         """Real inputs, in the model's own layout, as the codes that enter the hardware [samples, n]."""
         kind = self.graph.types[self.graph.input].element
-        entry = self.compressed.choice.types.values["input"]
-        reals = self._flat(x)
-        return quantize(
-            reals, replace(entry, type=kind) if entry.type != kind else Format(kind), self.compressed.exponents
-        )
+        return quantize(self._flat(x), Format(kind), self.compressed.exponents)
 
     def _flat(self, x: Array) -> Reals:
         arranged = arrange(np.asarray(x), raw_input(self.model, self.config))

@@ -16,7 +16,7 @@ from hwcompress.ops.lookup import MAX_TABLE_BITS, Lookup
 
 METHODS = ("minmax", "percentile", "mse")
 OUTPUT_BITS = 16
-BLIND_RANGE = 8.0  # of an input without data and without a type
+BLIND_BITS = 4  # before the point, of an input without data and without a type: -8 .. 8
 
 
 @dataclass(frozen=True)
@@ -96,16 +96,15 @@ def survey(graph: Graph[Op], x: Reals | None, request: Request) -> list[Site]:
     """The sites in order, the input first."""
     parts = stages(graph)
     entry = request.value_formats.get("input")
+    first = parts[0].function if parts else None
+    bits = _table_bits(request.activation_bits["input"], first)
     if x is not None:
         value: Reals = x
-    elif entry is not None:
-        ends = np.array([[entry.type.min_code], [entry.type.max_code]]) * entry.type.step
-        value = np.repeat(ends, graph.channels, axis=1)
     else:
-        value = np.repeat([[-BLIND_RANGE], [BLIND_RANGE * 0.99]], graph.channels, axis=1)
-    first = parts[0].function if parts else None
+        kind = entry.type if entry is not None else FixedPoint(bits, bits - BLIND_BITS)
+        value = np.repeat(np.array([[kind.min_code], [kind.max_code]]) * kind.step, graph.channels, axis=1)
     signed = bool((value < 0).any())
-    sites = [Site("input", _table_bits(request.activation_bits["input"], first), signed, value, first, entry)]
+    sites = [Site("input", bits, signed, value, first, entry)]
     for stage, after in pairwise([*parts, None]):
         assert stage is not None
         value = stage.run(value) if x is not None else stage.interval(value)

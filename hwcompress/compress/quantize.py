@@ -83,7 +83,7 @@ class _Walk:
         entry = types.values["input"]
         self.kind = TensorType(graph.channels, entry.type)
         self.value = graph.input
-        self.codes = quantize(quantizer.x, entry) if quantizer.x is not None else None
+        self.codes = quantize(quantizer.x, Format(entry.type)) if quantizer.x is not None else None
         self.nodes: list[Node[CodeOp]] = []
         self.kinds = {graph.input: self.kind}
 
@@ -128,9 +128,9 @@ class _Walk:
         shifts = fracs - base
         codes = quantize(weight, kind, shifts[:, None])
         grid = np.exp2((self.kind.element.frac + fracs).astype(np.float64))
-        bias = np.floor(product.bias * grid + 0.5).astype(np.int64)
+        bias = _bias_codes(stage, product.bias * grid)
         if self.types.bias_correction and self.codes is not None:
-            bias = self._corrected(index, product, codes, bias, grid)
+            bias = self._corrected(index, stage, codes, grid)
         spread = tuple(shifts.tolist()) if shifts.any() else ()
         if isinstance(product, Affine):
             return AffineCodes(codes[:, 0], kind.type, spread, bias)
@@ -146,13 +146,13 @@ class _Walk:
         drop = np.where(bias > 4 * reach, np.ceil(excess - 2), 0).clip(0, None)
         return np.maximum(fracs - np.minimum(drop, fracs - fracs.min()).astype(np.int64), fracs.min())
 
-    def _corrected(self, index: int, product: Dense | Affine, codes: Codes, bias: Codes, grid: Reals) -> Codes:
+    def _corrected(self, index: int, stage: Stage, codes: Codes, grid: Reals) -> Codes:
         """Bias moved by the mean error over the calibration data (Nagel 2019, arXiv:1906.04721, 4.2)."""
         assert self.codes is not None
         x = self.codes.astype(np.float64).mean(axis=0)
-        mean = codes @ x if isinstance(product, Dense) else codes[:, 0] * x
+        mean = codes @ x if isinstance(stage.product, Dense) else codes[:, 0] * x
         wanted = self.q.references[index].mean(axis=0) * grid
-        return np.floor(wanted - mean + 0.5).astype(np.int64)
+        return _bias_codes(stage, wanted - mean)
 
     def done(self) -> Quantized:
         """The graph and its answers."""
@@ -160,6 +160,16 @@ class _Walk:
         graph = Graph(g.name, g.input, g.channels, tuple(self.nodes), self.kinds)
         output = self.kind.reals(self.codes) if self.codes is not None else np.zeros((0, self.kind.channels))
         return Quantized(graph, output)
+
+
+def _bias_codes(stage: Stage, bias: Reals) -> Codes:
+    """Rounded half up, where they can be accumulator codes at all."""
+    if not np.abs(bias).max(initial=0.0) < 2.0 ** (MAX_WIDTH - 1):
+        raise BadInput(
+            f"{stage.layer}: its bias is too large beside its products for {MAX_WIDTH} bits; "
+            "give the layer other types or fewer bits"
+        )
+    return np.floor(bias + 0.5).astype(np.int64)
 
 
 def bounds(stage: Stage, fmt: Format) -> tuple[int, int]:

@@ -38,15 +38,15 @@ class Stage:
         return y.clip(self.lo, self.hi) if np.isfinite(self.lo) or np.isfinite(self.hi) else y
 
     def interval(self, ends: Reals) -> Reals:
-        """Ends [2, n] of the input to ends [2, m] of the output; functions are monotone."""
+        """Ends [2, n] of the input to ends [2, m] of the output; a function turns at 0 if anywhere."""
         lo, hi = ends
         if isinstance(self.product, Dense):
             w, b = self.product.weight, self.product.bias
             up, down = np.maximum(w, 0), np.minimum(w, 0)
             wide = np.stack([up @ lo + down @ hi + b, up @ hi + down @ lo + b])
             return wide.clip(self.lo, self.hi)
-        both = self.run(ends)
-        return np.stack([both.min(axis=0), both.max(axis=0)])
+        y = self.run(np.stack([lo, hi, np.zeros_like(lo).clip(lo, hi)]))
+        return np.stack([y.min(axis=0), y.max(axis=0)])
 
 
 def stages(graph: Graph[Op]) -> tuple[Stage, ...]:

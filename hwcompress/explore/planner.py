@@ -87,7 +87,7 @@ def finished(found: Planned) -> Planned:
 
 def _choose(search: "_Search", goal: Goal) -> Planned:
     if goal.reuse is not None or search.all_fixed():
-        return _accept(search.fixed(), goal)
+        return _accept(finished(search.fixed()), goal)
     if goal.latency is not None:
         return search.for_latency(goal.latency)
     if goal.interval is not None:

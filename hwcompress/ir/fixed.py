@@ -15,6 +15,7 @@ Reals = NDArray[np.float64]  # real values; never codes
 
 MAX_WIDTH = 48  # bits: what a DSP48 accumulates
 MAX_FORMAT = 32  # bits of a type that a user writes
+MAX_FRAC = 48  # fraction bits of such a type, either way
 
 
 class Rounding(Enum):
@@ -94,6 +95,8 @@ _LONG = re.compile(
 def _written(width: int, frac: int, signed: bool) -> FixedPoint:
     if width > MAX_FORMAT:
         raise BadInput(f"type width must be 1..{MAX_FORMAT} bits, got {width}")
+    if abs(frac) > MAX_FRAC:
+        raise BadInput(f"type must have -{MAX_FRAC}..{MAX_FRAC} fraction bits, got {frac}")
     return FixedPoint(width, frac, signed)
 
 
@@ -158,7 +161,7 @@ def quantize(x: Reals, fmt: Format, shifts: Codes | int = 0) -> Codes:
         rounded = np.floor(scaled)
     if fmt.overflow is Overflow.SATURATE:
         return rounded.clip(fmt.type.min_code, fmt.type.max_code).astype(np.int64)
-    return wrap(np.fmod(rounded, 2.0**40).astype(np.int64), fmt.type)
+    return wrap(np.fmod(rounded, 2.0**MAX_WIDTH).astype(np.int64), fmt.type)
 
 
 def bits_for(lo: int, hi: int) -> int:

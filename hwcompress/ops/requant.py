@@ -13,6 +13,9 @@ from hwcompress.errors import ShapeError
 from hwcompress.ir.fixed import Codes, Format, Overflow, round_shift, wrap
 from hwcompress.ir.types import Range, TensorType
 
+MAX_SHIFT = 46  # bits to the right: with half a step added an accumulator stays within 48 bits
+MAX_ALIGNED = 62  # bits after a shift to the left
+
 
 @dataclass(frozen=True, eq=False)
 class Requant:
@@ -30,6 +33,8 @@ class Requant:
             raise ShapeError(f"requant bounds {self.lo}..{self.hi} are not codes of {kind}")
         if (x.fracs() - self.shifts != kind.frac).any():
             raise ShapeError(f"requant shifts do not lead from {x} to {kind}")
+        if int(self.shifts.max()) > MAX_SHIFT or x.element.width - int(self.shifts.min()) > MAX_ALIGNED:
+            raise ShapeError(f"the point of {x} is too far from that of {kind}")
         return TensorType(x.channels, kind)
 
     def span(self, x: Range) -> Range:

@@ -65,7 +65,7 @@ class Simulator:
         return np.concatenate(parts) if parts else np.zeros((0, m), dtype=np.int64)
 
     def _chunk(self, codes: Codes) -> Codes:
-        x: Floats = codes.astype(np.float32)
+        x: Floats = codes.astype(_held(self.graph.types[self.graph.input].element))
         for step in self.steps:
             x = step(x)
         return x.astype(np.int64)
@@ -96,6 +96,11 @@ def _kind(bound: int) -> type[np.float32] | type[np.float64]:
     return np.float32 if bound <= FLOAT32_EXACT else np.float64
 
 
+def _held(kind: FixedPoint) -> type[np.float32] | type[np.float64]:
+    """Floats that hold every code of a type."""
+    return np.float32 if max(-kind.min_code, kind.max_code) <= FLOAT32_EXACT else np.float64
+
+
 def _fused(op: DenseCodes | AffineCodes, requant: Requant, x: Range) -> Step:
     """Product and requant as one multiply-add, floor and clip."""
     shift = requant.shifts
@@ -105,7 +110,7 @@ def _fused(op: DenseCodes | AffineCodes, requant: Requant, x: Range) -> Step:
     bias = op.bias + half.astype(np.int64)
     x_max = int(max(np.abs(x.lo).max(), np.abs(x.hi).max()))
     weight = op.weight if isinstance(op, DenseCodes) else np.diag(op.scale)
-    kind = _kind(partial_sum_bound(weight, x_max, bias))
+    kind = np.promote_types(_kind(partial_sum_bound(weight, x_max, bias)), _held(requant.format.type)).type
     b = (bias * scale).astype(kind)
     finish = _finish(requant)
     if isinstance(op, AffineCodes):
@@ -139,7 +144,7 @@ def _wrapped(v: Floats, kind: FixedPoint) -> Floats:
 
 def _single(op: CodeOp, x: Range) -> Step:
     if isinstance(op, Table):
-        entries = op.entries.astype(np.float32)
+        entries = op.entries.astype(_held(op.y_type))
         base = op.x_type.min_code
         return lambda v: entries[v.astype(np.intp) - base]
     if isinstance(op, DenseCodes):
