@@ -103,6 +103,7 @@ def _rows_dsp(core: DenseUnrolled, d: Design, bus: Bus, out: Bus) -> None:
     bits = n * core.x_type.width
     taps = d.wire(f"{core.name}_taps", core.slots * bits)
     d.add("hwc_taps", f"{core.name}_t", {"WIDTH": bits, "TAPS": core.slots}, {"d_i": bus.low(bits), "q_o": taps})
+    rows = _rows(core, d, out)
     for j, row in enumerate(core.weight.tolist()):
         entries = [(i << w) | (v & ((1 << w) - 1)) for i, v in enumerate(row) if v]
         d.add(
@@ -121,12 +122,13 @@ def _rows_dsp(core: DenseUnrolled, d: Design, bus: Bus, out: Bus) -> None:
                 "BIAS": literal(int(core.bias[j]), core.acc_width),
                 "ACC_W": core.acc_width,
             },
-            {"taps_i": taps, "acc_o": _slice(out, j)},
+            {"taps_i": taps, "acc_o": rows[j]},
         )
 
 
 def _rows_lut(core: DenseUnrolled, d: Design, bus: Bus, out: Bus) -> None:
     n = core.weight.shape[1]
+    rows = _rows(core, d, out)
     for j, (terms, bias) in enumerate(zip(core.terms(), core.lut_bias.tolist(), strict=True)):
         d.add(
             "hwc_row_lut",
@@ -141,7 +143,7 @@ def _rows_lut(core: DenseUnrolled, d: Design, bus: Bus, out: Bus) -> None:
                 "BIAS": literal(bias, core.acc_width),
                 "ACC_W": core.acc_width,
             },
-            {"x_i": bus.low(n * core.x_type.width), "acc_o": _slice(out, j)},
+            {"x_i": bus.low(n * core.x_type.width), "acc_o": rows[j]},
         )
 
 
@@ -156,10 +158,11 @@ def _joined(entries: list[int], width: int) -> str:
     return literal(word, max(1, len(entries)) * width)
 
 
-def _slice(bus: Bus, lane: int) -> str:
-    if bus.lanes == 1:
-        return bus.data
-    return f"{bus.data}[{(lane + 1) * bus.width - 1}:{lane * bus.width}]"
+def _rows(core: DenseUnrolled, d: Design, out: Bus) -> list[str]:
+    """A net for each row; their concatenation is the vector (a net that many instances drive in parts is slow in Icarus)."""
+    rows = [d.wire(f"{core.name}_a{j}", out.width) for j in range(out.lanes)]
+    d.assign(out.data, f"{{{', '.join(reversed(rows))}}}")
+    return rows
 
 
 @add_core.register

@@ -156,8 +156,9 @@ module hwc_dense_dsp #(
   // Weights: bank j sees the address of the step j clocks late.
   wire [STEP_W-1:0] step;
   wire [S*STEP_W-1:0] steps;
-  wire [S*BANK_W-1:0] weights;
-  wire unused_weights = &{1'b0, weights};  // slots that a short cascade lacks
+  // verilator lint_off UNUSEDSIGNAL
+  wire [BANK_W-1:0] weights[0:S-1];  // not all is read: slots that a short cascade lacks
+  // verilator lint_on UNUSEDSIGNAL
 
   hwc_address #(
       .DEPTH(STEPS)
@@ -190,7 +191,7 @@ module hwc_dense_dsp #(
       ) rom (
           .clk_i (clk_i),
           .addr_i(steps[j*STEP_W+:STEP_W]),
-          .data_o(weights[j*BANK_W+:BANK_W])
+          .data_o(weights[j])
       );
     end
   endgenerate
@@ -223,7 +224,7 @@ module hwc_dense_dsp #(
   );
 
   // Inputs: column i is in slot i % S, which starts that much later.
-  wire [SIMD*X_W-1:0] x;
+  wire [X_W-1:0] x[0:SIMD-1];
 
   generate
     for (i = 0; i < SIMD; i = i + 1) begin : g_column
@@ -234,7 +235,7 @@ module hwc_dense_dsp #(
           .clk_i (clk_i),
           .rst_ni(rst_ni),
           .d_i  (x_i[i*X_W+:X_W]),
-          .q_o  (x[i*X_W+:X_W])
+          .q_o  (x[i])
       );
     end
   endgenerate
@@ -247,23 +248,26 @@ module hwc_dense_dsp #(
       wire [G*ACC_W-1:0] sums;
       for (g = 0; g < G; g = g + 1) begin : g_cascade
         localparam integer BEGIN = (g == G - 1) ? SKIP : 0;
-        wire [S*48-1:0] chain;  // pcout of each slot
-        wire unused_chain = &{1'b0, chain};
+        // verilator lint_off UNUSEDSIGNAL
+        wire [47:0] chain[0:S-1];  // pcout of each slot
+        // verilator lint_on UNUSEDSIGNAL
         for (j = BEGIN; j < S; j = j + 1) begin : g_slot
           localparam integer COLUMN = g * S + j - BEGIN;
           localparam integer BEGINS = (j == BEGIN) ? 1 : 0;
           localparam integer ENDS = (j == S - 1) ? 1 : 0;
           localparam integer ACC = (FOLDED != 0 && FABRIC == 0) ? ENDS : 0;
           localparam integer BIAS = (g == 0) ? BEGINS : 0;
-          wire [X_W-1:0] x_slot = x[COLUMN*X_W+:X_W];
-          wire [W_W-1:0] weight = weights[j*BANK_W+(g*PE+p)*W_W+:W_W];
+          wire [X_W-1:0] x_slot = x[COLUMN];
+          wire [W_W-1:0] weight = weights[j][(g*PE+p)*W_W+:W_W];
           wire [XE-1:0] x_signed;
           wire [A_W-1:0] a;
           wire [B_W-1:0] b;
           wire [47:0] c, pcin;
           wire first = (ENDS != 0) ? last_slot : first_slot;
           wire enable = (ACC != 0) ? live[S+2] : 1'b1;
-          wire [ACC_W-1:0] sum;
+          // verilator lint_off UNUSEDSIGNAL
+          wire [ACC_W-1:0] sum;  // of the last slot is read
+          // verilator lint_on UNUSEDSIGNAL
           if (X_SIGNED != 0) begin : g_signed
             assign x_signed = x_slot;
           end else begin : g_unsigned
@@ -289,7 +293,7 @@ module hwc_dense_dsp #(
           if (BEGINS != 0) begin : g_begin
             assign pcin = 48'd0;
           end else begin : g_link
-            assign pcin = chain[(j-1)*48+:48];
+            assign pcin = chain[j-1];
           end
           hwc_mac #(
               .FAMILY(FAMILY),
@@ -308,16 +312,14 @@ module hwc_dense_dsp #(
               .en_i   (enable),
               .pcin_i (pcin),
               .p_o    (sum),
-              .pcout_o(chain[j*48+:48])
+              .pcout_o(chain[j])
           );
           if (ENDS != 0) begin : g_sum
             assign sums[g*ACC_W+:ACC_W] = sum;
-          end else begin : g_inner
-            wire unused_sum = &{1'b0, sum};
           end
         end
         for (j = 0; j < BEGIN; j = j + 1) begin : g_absent
-          assign chain[j*48+:48] = 48'd0;
+          assign chain[j] = 48'd0;
         end
       end
       hwc_tree #(

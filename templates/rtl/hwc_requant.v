@@ -131,6 +131,20 @@ module hwc_requant #(
   );
   wire unused_fold = &{1'b0, fold};
 
+  // One register for all lanes: a net or a register that changes in parts wakes its readers for each part, which
+  // makes event simulators slow.
+  wire [OUT_W-1:0] y[0:LANES-1];
+  reg [LANES*OUT_W-1:0] next, y_q;
+  integer n;
+
+  // verilator lint_off BLKSEQ
+  always @(posedge clk_i) begin
+    for (n = 0; n < LANES; n = n + 1) next[n*OUT_W+:OUT_W] = y[n];
+    y_q <= next;
+  end
+  // verilator lint_on BLKSEQ
+  assign y_o = y_q;
+
   genvar k, b;
   generate
     for (k = 0; k < LANES; k = k + 1) begin : g_lane
@@ -190,8 +204,6 @@ module hwc_requant #(
 
       wire [U_W-1:0] rounded;
       wire [U_W-1:0] t;
-      wire [OUT_W-1:0] y;
-      reg [OUT_W-1:0] y_q;
 
       if (HALF == 0) begin : g_floor
         assign rounded = u;
@@ -213,7 +225,7 @@ module hwc_requant #(
             .HI      (HI)
         ) clamp (
             .t_i(t),
-            .y_o(y)
+            .y_o(y[k])
         );
       end else begin : g_wrap  // the low bits are the code; bounds apply to it
         wire sign = (IN_SIGNED != 0) && t[U_W-1];
@@ -229,12 +241,9 @@ module hwc_requant #(
             .HI      (HI)
         ) clamp (
             .t_i(code),
-            .y_o(y)
+            .y_o(y[k])
         );
       end
-
-      always @(posedge clk_i) y_q <= y;
-      assign y_o[k*OUT_W+:OUT_W] = y_q;
     end
   endgenerate
 

@@ -27,9 +27,11 @@ module hwc_row_dsp #(
     parameter integer ACC_W = 24,  // bits, at most 48
     parameter signed [ACC_W-1:0] BIAS = 0
 ) (
+    // verilator lint_off UNUSEDSIGNAL
     input  wire                       clk_i,
     input  wire                       rst_ni,
     input  wire [SEGMENT*N*X_W-1:0]   taps_i,
+    // verilator lint_on UNUSEDSIGNAL
     output wire [          ACC_W-1:0] acc_o
 );
 
@@ -41,8 +43,6 @@ module hwc_row_dsp #(
   localparam integer B_W = (WEIGHT_FIRST != 0) ? XE : W_W;
   localparam integer E_W = 16 + W_W;
   localparam [47:0] BIAS_48 = {{(48 - ACC_W) {BIAS[ACC_W-1]}}, BIAS};
-
-  wire unused_taps = &{1'b0, clk_i, rst_ni, taps_i};
 
   genvar g, j;
   generate
@@ -60,8 +60,9 @@ module hwc_row_dsp #(
 
       for (g = 0; g < G; g = g + 1) begin : g_cascade
         localparam integer BEGIN = (g == G - 1) ? SKIP : 0;
-        wire [SEGMENT*48-1:0] chain;  // pcout of each slot
-        wire unused_chain = &{1'b0, chain};
+        // verilator lint_off UNUSEDSIGNAL
+        wire [47:0] chain[0:SEGMENT-1];  // pcout of each slot
+        // verilator lint_on UNUSEDSIGNAL
 
         for (j = BEGIN; j < SEGMENT; j = j + 1) begin : g_slot
           localparam integer TERM = g * SEGMENT + j - BEGIN;
@@ -74,7 +75,9 @@ module hwc_row_dsp #(
           wire [A_W-1:0] a;
           wire [B_W-1:0] b;
           wire [47:0] pcin;
-          wire [ACC_W-1:0] sum;
+          // verilator lint_off UNUSEDSIGNAL
+          wire [ACC_W-1:0] sum;  // of the last slot is read
+          // verilator lint_on UNUSEDSIGNAL
 
           if (X_SIGNED != 0) begin : g_signed
             assign x_signed = x;
@@ -93,7 +96,7 @@ module hwc_row_dsp #(
           if (j == BEGIN) begin : g_begin
             assign pcin = 48'd0;
           end else begin : g_link
-            assign pcin = chain[(j-1)*48+:48];
+            assign pcin = chain[j-1];
           end
 
           hwc_mac #(
@@ -113,17 +116,15 @@ module hwc_row_dsp #(
               .en_i   (1'b1),
               .pcin_i (pcin),
               .p_o    (sum),
-              .pcout_o(chain[j*48+:48])
+              .pcout_o(chain[j])
           );
 
           if (j == SEGMENT - 1) begin : g_sum
             assign sums[g*ACC_W+:ACC_W] = sum;
-          end else begin : g_inner
-            wire unused_sum = &{1'b0, sum};
           end
         end
         for (j = 0; j < BEGIN; j = j + 1) begin : g_absent
-          assign chain[j*48+:48] = 48'd0;
+          assign chain[j] = 48'd0;
         end
       end
 

@@ -23,9 +23,11 @@ module hwc_row_lut #(
     parameter integer ACC_W = 16,  // bits, at most 62
     parameter signed [ACC_W-1:0] BIAS = 0
 ) (
+    // verilator lint_off UNUSEDSIGNAL
     input  wire             clk_i,
     input  wire             rst_ni,
     input  wire [N*X_W-1:0] x_i,
+    // verilator lint_on UNUSEDSIGNAL
     output wire [ACC_W-1:0] acc_o
 );
 
@@ -109,8 +111,6 @@ module hwc_row_lut #(
 
   localparam [NODES*8-1:0] SHAPES = shapes(0);
 
-  wire unused_x = &{1'b0, clk_i, rst_ni, x_i};
-
   genvar i, level;
   generate
     if (N < 1 || X_W < 1 || TERMS < 0 || ACC_W < 1 || ACC_W > 62) begin : g_bad
@@ -135,10 +135,16 @@ module hwc_row_lut #(
           localparam integer INDEX = {16'd0, ENTRY[15:0]};
           localparam [6:0] SHIFT = ENTRY[22:16];
           wire [X_W-1:0] x = x_i[INDEX*X_W+:X_W] ^ {X_W{ENTRY[23]}};
-          wire sign = (X_SIGNED != 0) ? x[X_W-1] : ENTRY[23];
-          wire [ACC_W+X_W-1:0] shifted = {{ACC_W{sign}}, x} << SHIFT;
-          wire unused_high = &{1'b0, shifted[ACC_W+:X_W]};
-          assign nodes[i] = shifted[ACC_W-1:0];
+          wire signed [ACC_W-1:0] wide;  // extended with the sign
+
+          // verilator lint_off WIDTHEXPAND
+          if (X_SIGNED != 0) begin : g_signed
+            assign wide = $signed(x);
+          end else begin : g_unsigned
+            assign wide = $signed({ENTRY[23], x});
+          end
+          // verilator lint_on WIDTHEXPAND
+          assign nodes[i] = wide <<< SHIFT;
         end else begin : g_bias
           assign nodes[i] = BIAS;
         end

@@ -19,7 +19,7 @@ module hwc_table #(
     input  wire                   valid_i,
     input  wire [ LANES*IN_W-1:0] x_i,
     output reg                    valid_o,
-    output wire [LANES*OUT_W-1:0] y_o
+    output reg  [LANES*OUT_W-1:0] y_o
 );
 
   genvar k;
@@ -29,6 +29,8 @@ module hwc_table #(
     end
 
     for (k = 0; k < LANES; k = k + 1) begin : g_lane
+      wire [OUT_W-1:0] y;
+
       hwc_rom #(
           .WIDTH(OUT_W),
           .DEPTH(1 << IN_W),
@@ -37,8 +39,11 @@ module hwc_table #(
       ) rom (
           .clk_i (clk_i),
           .addr_i(x_i[k*IN_W+:IN_W]),
-          .data_o(y_o[k*OUT_W+:OUT_W])
+          .data_o(y)
       );
+
+      // A variable: a net that many lanes drive in parts is slow in event simulators.
+      always @* y_o[k*OUT_W+:OUT_W] = y;
     end
   endgenerate
 
