@@ -20,9 +20,9 @@ def fitting_frac(lo: float, hi: float, bits: int, signed: bool) -> int:
         return bits - signed
     frac = int(np.clip(bits - signed - np.ceil(np.log2(limit)) + 1, -FRAC_LIMIT, FRAC_LIMIT))
     while np.floor(hi * 2.0**frac + 0.5) > top.max_code or np.floor(lo * 2.0**frac + 0.5) < top.min_code:
-        frac -= 1
         if frac <= -FRAC_LIMIT:
             break
+        frac -= 1
     return frac
 
 

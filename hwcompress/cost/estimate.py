@@ -11,9 +11,11 @@ from hwcompress.engines.base import Core, Product, Store
 from hwcompress.engines.dense import DenseFolded, DenseUnrolled
 from hwcompress.engines.elementwise import AffineLanes, RequantLanes, TableLanes
 from hwcompress.engines.head import Buffer, Direct
-from hwcompress.engines.pipeline import Interface, Pipeline
+from hwcompress.engines.pipeline import Interface, Island, Pipeline
 from hwcompress.hw.cells import Resources
 from hwcompress.hw.memory import bram18
+
+ALONE = logic.Beside()
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +34,23 @@ def estimate(pipeline: Pipeline, contents: bool = False) -> Estimate:
     total = ports
     for k, island in enumerate(pipeline.islands):
         waiting += head_resources(island.head) + collector(pipeline, k)
-        for core in island.cores:
-            cells = core_resources(core, contents)
+        for j, core in enumerate(island.cores):
+            cells = core_resources(core, contents, beside(island, j))
             layers[core.layer] = layers.get(core.layer, Resources()) + cells + waiting
             total += cells + waiting
             waiting = Resources()
     return Estimate(total + waiting, layers)
+
+
+def beside(island: Island, j: int) -> logic.Beside:
+    """What stands before and behind core j."""
+    before = island.cores[j - 1] if j else None
+    behind = island.cores[j + 1] if j + 1 < len(island.cores) else None
+    if before is None:
+        block = isinstance(island.head, Buffer) and island.head.store is Store.BLOCK and island.head.sub == 1
+    else:
+        block = isinstance(before, TableLanes) and before.store is Store.BLOCK
+    return logic.Beside(not block, logic.unread(behind) if isinstance(behind, RequantLanes) else None)
 
 
 def port_resources(pipeline: Pipeline) -> Resources:
@@ -69,8 +82,8 @@ def collector(pipeline: Pipeline, k: int) -> Resources:
 
 
 @singledispatch
-def core_resources(core: Core, contents: bool = False) -> Resources:
-    """Resources of one core."""
+def core_resources(core: Core, contents: bool = False, beside: logic.Beside = ALONE) -> Resources:
+    """Resources of one core among its neighbours."""
     raise TypeError(type(core))
 
 
@@ -79,34 +92,36 @@ def _blocks(core: Core) -> int:
 
 
 @core_resources.register
-def _(core: DenseFolded, contents: bool = False) -> Resources:
-    lut, ff = logic.folded(core, contents)
+def _(core: DenseFolded, contents: bool = False, beside: logic.Beside = ALONE) -> Resources:
+    lut, ff = logic.folded(core, contents, beside)
     dsp = core.pe * core.simd if core.product is Product.DSP else 0
     return Resources(dsp, lut, ff, _blocks(core))
 
 
 @core_resources.register
-def _(core: DenseUnrolled, contents: bool = False) -> Resources:
+def _(core: DenseUnrolled, contents: bool = False, beside: logic.Beside = ALONE) -> Resources:
     del contents
-    lut, ff = logic.unrolled(core)
+    lut, ff = logic.unrolled(core, beside)
     dsp = int(np.count_nonzero(core.weight)) if core.product is Product.DSP else 0
     return Resources(dsp, lut, ff)
 
 
 @core_resources.register
-def _(core: AffineLanes, contents: bool = False) -> Resources:
+def _(core: AffineLanes, contents: bool = False, beside: logic.Beside = ALONE) -> Resources:
+    del beside
     lut, ff = logic.affine(core, contents)
     return Resources(core.lanes if core.product is Product.DSP else 0, lut, ff, _blocks(core))
 
 
 @core_resources.register
-def _(core: RequantLanes, contents: bool = False) -> Resources:
-    del contents
+def _(core: RequantLanes, contents: bool = False, beside: logic.Beside = ALONE) -> Resources:
+    del contents, beside
     lut, ff = logic.requant(core)
     return Resources(0, lut, ff)
 
 
 @core_resources.register
-def _(core: TableLanes, contents: bool = False) -> Resources:
+def _(core: TableLanes, contents: bool = False, beside: logic.Beside = ALONE) -> Resources:
+    del beside
     lut, ff = logic.table(core, contents)
     return Resources(0, lut, ff, core.lanes * _blocks(core))

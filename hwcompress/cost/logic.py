@@ -6,6 +6,7 @@ templates/rtl; docs/results.md compares the sums with Yosys. DSP and BRAM are no
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -15,6 +16,7 @@ from hwcompress.engines.base import Product, Store, Stream, ceil_div, clog2
 from hwcompress.engines.dense import DenseFolded, DenseUnrolled
 from hwcompress.engines.elementwise import AffineLanes, RequantLanes, TableLanes
 from hwcompress.engines.head import Buffer
+from hwcompress.ir.fixed import Codes, Rounding
 
 Cells = tuple[int, int]
 
@@ -69,8 +71,10 @@ def level(n: int) -> Cells:
 
 
 def framer(stream: Stream) -> Cells:
-    """hwc_input."""
-    return total((5, 3), count(stream.beats))
+    """hwc_input; where a frame may end early, its missing beats are zeros."""
+    if stream.beats == 1:
+        return 5, 3
+    return total((stream.data_bits + 8, 4), count(stream.beats))
 
 
 def output_fifo(stream: Stream, depth: int, store: Store) -> Cells:
@@ -116,16 +120,27 @@ def tree(leaves: int, width: int, out: int, levels: int) -> Cells:
 
 
 def rom_of(words: Sequence[int], width: int) -> Cells:
-    """A ROM in logic from its contents: equal columns are one, constant ones none, 64 words of one a LUT."""
-    octets = ceil_div(width, 8)
+    """A ROM in logic from its contents.
+
+    Equal columns are one, constant ones none, and those that repeat an address bit are a register that is there
+    anyway. 64 words of a column are a LUT; of up to 4 words only exclusive ors are, the rest is the register's set
+    or reset.
+    """
+    octets, depth = ceil_div(width, 8), len(words)
     raw = np.frombuffer(b"".join(w.to_bytes(octets, "little") for w in words), dtype=np.uint8)
-    bits = np.unpackbits(raw.reshape(len(words), octets), axis=1, bitorder="little")[:, :width]
+    bits = np.unpackbits(raw.reshape(depth, octets), axis=1, bitorder="little")[:, :width]
     columns = np.unique(bits.T, axis=0)
     columns = columns[(columns != columns[:, :1]).any(axis=1)]
-    blocks = ceil_div(len(words), 64)
-    padded = np.pad(columns, ((0, 0), (0, blocks * 64 - len(words)))).reshape(-1, 64)
+    address = (np.arange(depth) >> np.arange(clog2(depth))[:, None]) & 1
+    columns = columns[~(columns[:, None, :] == address).all(axis=2).any(axis=1)]
+    if depth <= 4:
+        exclusive = columns[:, :4].sum(axis=1) == 2 if depth == 4 else np.zeros(len(columns), dtype=bool)
+        literal = (columns == 1 - address[:1]).all(axis=1) | (columns == 1 - address[-1:]).all(axis=1)
+        return int((exclusive & ~literal).sum()), len(columns)
+    blocks = ceil_div(depth, 64)
+    padded = np.pad(columns, ((0, 0), (0, blocks * 64 - depth))).reshape(-1, 64)
     pieces = np.unique(padded, axis=0)
-    used = int((pieces != pieces[:, :1]).any(axis=1).sum()) if len(words) > 2 else 0
+    used = int((pieces != pieces[:, :1]).any(axis=1).sum())
     select = len(columns) * ceil_div(blocks - 1, 3) if blocks > 4 else 0  # up to 4 blocks: MUXF7 and MUXF8
     return used + select, len(columns)
 
@@ -138,12 +153,36 @@ def roms(core: DenseFolded | AffineLanes, contents: bool) -> Cells:
 
 
 def soft_product(core: DenseFolded | AffineLanes) -> Cells:
-    """hwc_mul_lut: partial products added pairwise, two register stages."""
+    """hwc_mul_lut: a truth table, or rows of conditional additions in two register stages."""
     w, x = core.weight_width, core.x_type.width
-    return w * (x + 2), 3 * (w + x)
+    long, short = max(w, x), min(w, x)
+    if w + x <= 6:
+        return w + x, 2 * (w + x)
+    signed = core.x_type.signed if x > w else True
+    return long * short + (5 if signed else 1), 3 * long + 2 * short
 
 
-def folded(core: DenseFolded, contents: bool) -> Cells:
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What the tools see across the borders of a core."""
+
+    registered: bool = True  # its input comes from plain registers, which may become the first stage of an SRL
+    unread: Codes | None = None  # [m] low bits of each result that nobody reads
+
+    def low_bits(self, results: int) -> Codes:
+        """Bits that nobody reads [results]."""
+        return np.zeros(results, dtype=np.int64) if self.unread is None else self.unread
+
+
+def delayed(width: int, cycles: int, registered: bool) -> Cells:
+    """hwc_delay behind a register that is counted elsewhere."""
+    if not registered or not cycles:
+        return shift_register(width, cycles)
+    lut, ff = shift_register(width, cycles + 1)
+    return lut, ff - width
+
+
+def folded(core: DenseFolded, contents: bool, beside: Beside) -> Cells:
     """hwc_dense_dsp and hwc_dense_lut."""
     control = total(
         (2, 4), address(core.reuse), address(core.row_steps), count(core.column_steps), roms(core, contents)
@@ -153,24 +192,27 @@ def folded(core: DenseFolded, contents: bool) -> Cells:
         adders = total(tree(core.simd, width, core.acc_width, core.levels), (core.acc_width, core.acc_width))
         products = times(core.pe * core.simd, soft_product(core))
         return total(control, (0, core.latency), products, times(core.pe, adders))
-    skew = [shift_register(core.x_type.width, column % core.slots) for column in range(core.simd)]
+    last, skip = (core.simd - 1) // core.slots, -core.simd % core.slots
+    cycles = [column % core.slots + (skip if column // core.slots == last else 0) for column in range(core.simd)]
+    skew = [delayed(core.x_type.width, c, beside.registered) for c in cycles]
     addresses = (0, (core.slots - 1) * clog2(core.reuse))
     fabric = core.pe * core.segments * core.acc_width if core.fabric_accumulator else 0
     adders = times(core.pe, tree(core.segments, core.acc_width, core.acc_width, core.levels))
     return total(control, (0, core.slots + 2), *skew, addresses, (fabric, fabric), adders)
 
 
-def unrolled(core: DenseUnrolled) -> Cells:
+def unrolled(core: DenseUnrolled, beside: Beside) -> Cells:
     """hwc_row_dsp and hwc_row_lut, every row."""
     valid = (0, core.latency)
     if core.product is Product.LUT:
-        return total(valid, row_cells(core))
+        return total(valid, row_cells(core, beside.low_bits(core.lanes)))
     used = np.count_nonzero(core.weight, axis=1).tolist()
     trees = [tree(ceil_div(n, core.slots), core.acc_width, core.acc_width, core.levels) for n in used if n]
-    return total(valid, taps(core), *trees)
+    spared = int(beside.low_bits(core.lanes)[np.flatnonzero(used)].sum()) if core.levels else 0
+    return total(valid, taps(core, beside.registered), (0, -spared), *trees)
 
 
-def taps(core: DenseUnrolled) -> Cells:
+def taps(core: DenseUnrolled, registered: bool) -> Cells:
     """hwc_taps: each input is delayed from one slot that reads it to the next."""
     used: list[set[int]] = [set() for _ in range(core.weight.shape[1])]
     for row in core.weight:
@@ -178,8 +220,10 @@ def taps(core: DenseUnrolled) -> Cells:
         last, skip = (len(inputs) - 1) // core.slots, -len(inputs) % core.slots
         for t, i in enumerate(inputs):
             used[i].add(t % core.slots + (skip if t // core.slots == last else 0))
-    steps = [b - a for slots in used for a, b in pairwise([0, *sorted(slots)])]
-    return total((0, 0), *(shift_register(core.x_type.width, step) for step in steps))
+    width = core.x_type.width
+    begins = [delayed(width, min(slots), registered) for slots in used if slots]
+    steps = [b - a for slots in used for a, b in pairwise(sorted(slots))]
+    return total((0, 0), *begins, *(shift_register(width, step) for step in steps))
 
 
 def affine(core: AffineLanes, contents: bool) -> Cells:
@@ -193,16 +237,40 @@ def affine(core: AffineLanes, contents: bool) -> Cells:
     return total(control, times(core.lanes, each))
 
 
+def unread(core: RequantLanes) -> Codes:
+    """Low bits of each lane of the accumulators that no fold looks at [lanes]."""
+    if core.half and core.format.rounding is Rounding.HALF_EVEN:
+        return np.zeros(core.lanes, dtype=np.int64)
+    return np.maximum(core.fold_shifts().min(axis=0) - core.left - core.half, 0)
+
+
+def clamp(core: RequantLanes, kept: int) -> int:
+    """LUTs of a lane of hwc_clamp on `kept` bits; ends that are no powers of two compare in carry chains."""
+    kind = core.format.type
+    top = kept - 1 if core.source_signed else kept
+    lowest = -(1 << top) if core.source_signed else 0
+    over, under = core.hi < (1 << top) - 1, core.lo > lowest
+    if not over and not under:
+        return 0
+    hi_bits = core.hi.bit_length()
+    above = max(0, top - hi_bits)  # bits between the result and the sign
+    power = core.hi & (core.hi + 1) == 0 and (core.lo in (0, lowest) or -core.lo == core.hi + 1)
+    varying = min(kind.width, hi_bits if core.lo >= -core.hi - 1 else kind.width)
+    if not power:
+        return varying + 2 * ceil_div(kept, 2)
+    return varying + (0 if above <= 4 else ceil_div(above + 1, 6))
+
+
 def requant(core: RequantLanes) -> Cells:
     """hwc_requant: a multiplexer for two bits of the shift a level of LUTs, then the clamp."""
     width = core.format.type.width
     shifts = core.fold_shifts()
-    kept = max(2, core.acc_width + core.left - int(shifts.min()))
-    clamp = 0 if kept <= width else width - 1
     if not core.variable:
-        return total((core.lanes * clamp, core.lanes * width), (0, 1))
+        lanes = [clamp(core, max(2, core.acc_width + core.left - s)) for s in shifts[0].tolist()]
+        return total((sum(lanes), core.lanes * width), (0, 1))
+    kept = max(2, core.acc_width + core.left - int(shifts.min()))
     stages = clog2(int(shifts.max() - shifts.min()) + 1)
-    lane = (kept * ceil_div(stages, 2) + clamp, kept + width)
+    lane = (kept * ceil_div(stages, 2) + clamp(core, kept), kept + width)
     return total(times(core.lanes, lane), address(core.folds), (0, 2))
 
 

@@ -40,6 +40,10 @@ class _History:
             raise ShapeError(f"a buffer of {depth} words holds less than its frame of {words}")
         return flat[np.maximum(index + 1, 0)]
 
+    def latest(self, count: int) -> Codes:
+        """The last `count` events."""
+        return np.concatenate(self.times)[-count:]
+
 
 def increasing(earliest: Codes, after: int) -> Codes:
     """t[k] = max(t[k-1] + 1, earliest[k]), t[-1] = after."""
@@ -129,6 +133,18 @@ class _Run:
             written = completed + stage.island.latency + 1
         return int(accept[0]), self._leave(written)
 
+    def state(self, now: int) -> bytes:
+        """All that later frames depend on, as times before `now`."""
+        parts = [np.array([self.last_accept, self.last_load])]
+        for stage in self.stages:
+            parts.append(np.array([stage.last_step]))
+            if isinstance(stage.island.head, Buffer):
+                parts.append(stage.released.latest(stage.island.head.depth))
+        if self.pipeline.interface is Interface.AXIS:
+            parts.append(self.loaded.latest(self.pipeline.output_depth))
+        times = np.concatenate(parts)
+        return np.where(times > NEVER, now - times, NEVER).tobytes()
+
     def _leave(self, written: Codes) -> int:
         """Hand the words to an always ready sink; the handshake of the last."""
         self.frames += 1
@@ -153,8 +169,8 @@ def _interval(pipeline: Pipeline) -> int:
     """Largest distance of successive last output beats, once all buffers have had the time to fill.
 
     A FIFO a little short of what is in flight stalls once a round, so a pattern is as long as the frames that the
-    fullest FIFO holds. Distances that stay equal for longer than that are steady; otherwise as many frames are run
-    as would fill all buffers twice, and the later half counts.
+    fullest FIFO holds: distances that stay equal for longer than that are steady. Where they do not, frames are run
+    until every time that later frames depend on comes back, shifted: from there on all repeats.
     """
     held = capacities(pipeline)
     window, limit = max(held, default=0) + 4, 2 * (sum(held) + 4)
@@ -162,11 +178,16 @@ def _interval(pipeline: Pipeline) -> int:
     end = run.frame(0)[1]
     gaps: list[int] = []
     steady = 0
-    while steady < window and len(gaps) < limit:
+    seen: dict[bytes, int] = {}
+    while steady < window:
         before, end = end, run.frame(0)[1]
         gaps.append(end - before)
         steady = steady + 1 if len(gaps) > 2 and gaps[-1] == gaps[-2] else 0
-    return gaps[-1] if steady >= window else max(gaps[-limit // 2 :])
+        if len(gaps) > limit:
+            since = seen.setdefault(run.state(end), len(gaps))
+            if since < len(gaps):
+                return max(gaps[since:])
+    return gaps[-1]
 
 
 def capacities(pipeline: Pipeline) -> list[int]:

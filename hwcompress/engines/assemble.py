@@ -12,10 +12,11 @@ from hwcompress.engines.elementwise import AffineLanes, RequantLanes, TableLanes
 from hwcompress.engines.head import Buffer, Direct
 from hwcompress.engines.pipeline import Island, Pipeline
 from hwcompress.engines.plan import Layer, LayerPlan, Plan, layers
-from hwcompress.ir.fixed import Codes, FixedPoint, Rounding, bits_for
+from hwcompress.ir.fixed import Codes, FixedPoint, Rounding
 from hwcompress.ir.graph import CodeOp, Graph
 from hwcompress.ir.types import Range
 from hwcompress.ops import DenseCodes, Requant, Table
+from hwcompress.ops.exact import sum_width
 
 
 @dataclass
@@ -152,9 +153,9 @@ def _product(
     bias = op.bias + (rounding_constant(requant) if requant else 0)
     exact = op.span(x)
     wide = replace(op, bias=bias).span(x)
-    acc = bits_for(int(wide.lo.min()), int(wide.hi.max()))
+    acc = sum_width(wide)
     if isinstance(op, DenseCodes):
-        common = (layer.name, layer.name, op.weight, bias, x_type, op.weight_type.width, acc)
+        common = (layer.name, layer.name, op.weight, bias, x_type, op.weight_type.signed_width, acc)
         if choice.reuse(*op.weight.shape) == 1:
             return DenseUnrolled(*common, choice.product, choice.segment, family), exact
         return (
@@ -163,7 +164,7 @@ def _product(
         )
     lanes = min(choice.pe, layer.inputs)
     core = AffineLanes(
-        layer.name, layer.name, op.scale, bias, x_type, op.scale_type.width, acc, lanes, choice.product,
+        layer.name, layer.name, op.scale, bias, x_type, op.scale_type.signed_width, acc, lanes, choice.product,
         choice.weights, family, late=False,
     )  # fmt: skip
     return core, exact

@@ -60,6 +60,11 @@ class FixedPoint:
         return (1 << (self.width - self.signed)) - 1
 
     @property
+    def signed_width(self) -> int:
+        """Bits of the two's complement type that holds the same codes."""
+        return self.width + (not self.signed)
+
+    @property
     def step(self) -> float:
         """Real value of one code."""
         return 2.0**-self.frac

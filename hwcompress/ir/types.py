@@ -42,3 +42,7 @@ class Range:
     def of(kind: FixedPoint, channels: int) -> "Range":
         """Everything that the type can hold."""
         return Range(np.full(channels, kind.min_code, dtype=np.int64), np.full(channels, kind.max_code, dtype=np.int64))
+
+    def magnitudes(self) -> Reals:
+        """Largest absolute value of each channel."""
+        return np.maximum(np.abs(self.lo), np.abs(self.hi)).astype(np.float64)

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from hwcompress.errors import ShapeError
-from hwcompress.ir.fixed import Codes, FixedPoint, Reals, bits_for
+from hwcompress.ir.fixed import Codes, FixedPoint, Reals
 from hwcompress.ir.types import Range, TensorType
+from hwcompress.ops.exact import check_reach, sum_width
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,13 +42,15 @@ class AffineCodes:
         """The accumulator, exact."""
         if x.shifts:
             raise ShapeError("affine wants one exponent for its whole input; got one for each channel")
-        span = self.span(Range.of(x.element, x.channels))
-        width = bits_for(int(span.lo.min()), int(span.hi.max()))
+        if self.scale.shape != (x.channels,):
+            raise ShapeError(f"affine wants x[{len(self.scale)}]; got x[{x.channels}]")
+        width = sum_width(self.span(Range.of(x.element, x.channels)))
         frac = x.element.frac + self.scale_type.frac
         return TensorType(x.channels, FixedPoint(width, frac), self.shifts)
 
     def span(self, x: Range) -> Range:
         """Both ends, by the sign of the scale."""
+        check_reach(np.abs(self.scale) * x.magnitudes() + np.abs(self.bias))
         a, b = self.scale * x.lo + self.bias, self.scale * x.hi + self.bias
         return Range(np.minimum(a, b), np.maximum(a, b))
 

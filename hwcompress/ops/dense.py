@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from hwcompress.errors import ShapeError
-from hwcompress.ir.fixed import Codes, FixedPoint, Reals, bits_for
+from hwcompress.ir.fixed import Codes, FixedPoint, Reals
 from hwcompress.ir.types import Range, TensorType
-from hwcompress.ops.exact import product_sum
+from hwcompress.ops.exact import check_reach, product_sum, sum_width
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,13 +43,15 @@ class DenseCodes:
         """The accumulator: no bit of any sum over codes of x's type is lost."""
         if x.shifts:
             raise ShapeError("dense wants one exponent for its whole input; got one for each channel")
-        span = self.span(Range.of(x.element, x.channels))
-        width = bits_for(int(span.lo.min()), int(span.hi.max()))
+        if x.channels != self.weight.shape[1]:
+            raise ShapeError(f"dense wants x[{self.weight.shape[1]}]; got x[{x.channels}]")
+        width = sum_width(self.span(Range.of(x.element, x.channels)))
         frac = x.element.frac + self.weight_type.frac
         return TensorType(len(self.weight), FixedPoint(width, frac), self.shifts)
 
     def span(self, x: Range) -> Range:
         """min and max of W x + b over every x in range, by the sign of each weight."""
+        check_reach(np.abs(self.weight).astype(np.float64) @ x.magnitudes() + np.abs(self.bias))
         up, down = np.maximum(self.weight, 0), np.minimum(self.weight, 0)
         return Range(up @ x.lo + down @ x.hi + self.bias, up @ x.hi + down @ x.lo + self.bias)
 

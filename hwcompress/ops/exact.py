@@ -3,15 +3,42 @@
 
 import numpy as np
 
-from hwcompress.errors import ShapeError
-from hwcompress.ir.fixed import Codes
+from hwcompress.errors import BadInput, ShapeError
+from hwcompress.ir.fixed import MAX_WIDTH, Codes, Reals, bits_for
+from hwcompress.ir.types import Range
 
 FLOAT32_EXACT = 1 << 24  # every integer up to here is a float32
 FLOAT64_EXACT = 1 << 53
 
 
+def check_reach(magnitudes: Reals) -> None:
+    """Sums must be countable before their width can be told.
+
+    Raises:
+        BadInput: a sum of products could pass 2**62.
+    """
+    top = float(magnitudes.max(initial=0.0))
+    if top >= 2.0**62:
+        raise BadInput(f"sums of {int(np.log2(top)) + 2} bits, at most {MAX_WIDTH} wanted")
+
+
+def sum_width(span: Range) -> int:
+    """Bits of the accumulators.
+
+    Raises:
+        BadInput: more than MAX_WIDTH.
+    """
+    width = bits_for(int(span.lo.min()), int(span.hi.max()))
+    if width > MAX_WIDTH:
+        raise BadInput(f"sums of {width} bits, at most {MAX_WIDTH} wanted")
+    return width
+
+
 def partial_sum_bound(weight: Codes, x_max: int, bias: Codes) -> int:
     """Largest magnitude any partial sum of W x + b can have, in any order, if |x| <= x_max."""
+    reach = np.abs(weight).sum(axis=1, dtype=np.float64) * x_max + np.abs(bias)
+    if reach.max(initial=0.0) > FLOAT64_EXACT:
+        return int(reach.max())
     magnitudes = np.abs(weight).sum(axis=1) * x_max + np.abs(bias)
     return int(magnitudes.max(initial=0))
 

@@ -31,6 +31,8 @@ class Requant:
         kind = self.format.type
         if not kind.min_code <= self.lo <= self.hi <= kind.max_code:
             raise ShapeError(f"requant bounds {self.lo}..{self.hi} are not codes of {kind}")
+        if self.shifts.shape != (x.channels,):
+            raise ShapeError(f"requant wants x[{len(self.shifts)}]; got x[{x.channels}]")
         if (x.fracs() - self.shifts != kind.frac).any():
             raise ShapeError(f"requant shifts do not lead from {x} to {kind}")
         if int(self.shifts.max()) > MAX_SHIFT or x.element.width - int(self.shifts.min()) > MAX_ALIGNED:

@@ -1,0 +1,275 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A second, deliberately naive account of time: one loop turn a clock, as templates/rtl does it, gives the same cycles.
+
+Whatever decides in a clock is a register: words that are there, places that are free, counters. All islands decide
+first, then everything moves.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from hwcompress.cost.schedule import roomy, schedule, size_buffers
+from hwcompress.engines.assemble import assemble
+from hwcompress.engines.head import Buffer, Direct
+from hwcompress.engines.pipeline import Interface, Pipeline
+from hwcompress.errors import ShapeError
+from tests.random_networks import random_network
+
+PLENTY = 1 << 30  # places where nobody counts them
+PATIENCE = 200_000  # clocks
+
+
+@dataclass
+class Queue:
+    """A memory between two islands: places are reserved first, and written when the words come out of the pipeline."""
+
+    places: int
+    here: int = 0
+    flight: list[int] = field(default_factory=list)  # clocks in which words will be written
+
+    def reserve(self, lands: int) -> None:
+        assert self.places > 0, "a word without a place"
+        self.places -= 1
+        self.flight.append(lands)
+
+    def land(self, clock: int) -> int:
+        """Words written in this clock."""
+        landed = self.flight.count(clock)
+        self.flight = [t for t in self.flight if t != clock]
+        self.here += landed
+        return landed
+
+    def seen(self, clock: int) -> tuple[object, ...]:
+        return self.places, self.here, tuple(t - clock for t in self.flight)
+
+
+@dataclass
+class Reader:
+    """The counters of hwc_buffer."""
+
+    head: Buffer
+    sub: int = 0
+    column: int = 0
+    replay: int = 0
+    emission: int = 0
+    gathered: int = 0
+
+    @property
+    def column_last(self) -> bool:
+        return self.column == self.head.steps - 1
+
+    @property
+    def word_last(self) -> bool:
+        return self.sub == self.head.sub - 1 or self.column_last
+
+    @property
+    def frame_last(self) -> bool:
+        return self.column_last and self.replay == self.head.replay - 1
+
+    @property
+    def emits(self) -> bool:
+        return self.emission == self.head.emit - 1
+
+    @property
+    def completes(self) -> bool:
+        return self.emits and (self.gathered == self.head.collect - 1 or self.frame_last)
+
+    def may_step(self, queue: Queue, room: bool) -> bool:
+        return (queue.here > 0 or self.replay > 0) and (room or not self.completes)
+
+    def step(self, queue: Queue) -> None:
+        head = self.head
+        if self.word_last and self.replay == 0:
+            queue.here -= 1
+        if self.word_last and self.replay == head.replay - 1:
+            queue.places += 1
+        gathered = 0 if self.completes else self.gathered + self.emits
+        emission = 0 if self.emits else self.emission + 1
+        replay = 0 if self.frame_last else self.replay + self.column_last
+        self.sub = 0 if self.word_last else self.sub + 1
+        self.column = 0 if self.column_last else self.column + 1
+        self.gathered, self.emission, self.replay = gathered, emission, replay
+
+    def seen(self) -> tuple[object, ...]:
+        return self.sub, self.column, self.replay, self.emission, self.gathered
+
+
+def selection(head: Direct | Buffer) -> int:
+    """The clock that choosing a part of a word takes."""
+    return 1 if isinstance(head, Buffer) and head.sub > 1 else 0
+
+
+class Tokens:
+    """The whole accelerator between a source and a sink that is always ready."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        heads = [i.head for i in pipeline.islands]
+        self.axis = pipeline.interface is Interface.AXIS
+        self.readers = [Reader(h) if isinstance(h, Buffer) else None for h in heads]
+        self.delays = [selection(i.head) + sum(c.latency for c in i.cores) + 1 for i in pipeline.islands]
+        depths = [h.depth if isinstance(h, Buffer) else 0 for h in heads]
+        self.queues = [Queue(d) for d in (*depths, pipeline.output_depth if self.axis else PLENTY)]
+        self.beats_in, self.beats_out = pipeline.input.beats, pipeline.output.beats
+        self.clock = 0
+        self.beat = 0  # of the input frame
+        self.left = 0  # beats that have left
+        self.loaded = False  # the output register is full
+        self.accepted: list[int] = []  # clocks of the first beats of frames
+
+    @property
+    def ready(self) -> bool:
+        """Room at the input: a direct head has that of the output."""
+        return self.queues[0 if self.readers[0] else 1].places > 0
+
+    def tick(self, offered: bool) -> bool:
+        """One clock; whether the last beat of a frame leaves in it."""
+        take = offered and self.ready
+        steps = [
+            reader is not None and reader.may_step(self.queues[k], self.queues[k + 1].places > 0)
+            for k, reader in enumerate(self.readers)
+        ]
+        load = self.axis and self.queues[-1].here > 0
+        leaves = self.loaded
+        self._accept(take)
+        for k, reader in enumerate(self.readers):
+            if reader and steps[k]:
+                if reader.completes:
+                    self.queues[k + 1].reserve(self.clock + self.delays[k])
+                reader.step(self.queues[k])
+        if load:
+            self.queues[-1].here -= 1
+            self.queues[-1].places += 1
+        landed = [q.land(self.clock) for q in self.queues]
+        if not self.axis:
+            leaves = landed[-1] > 0
+            self.queues[-1].here = 0
+            self.queues[-1].places = PLENTY
+        self.loaded = load
+        self.clock += 1
+        self.left += leaves
+        return leaves and self.left % self.beats_out == 0
+
+    def _accept(self, take: bool) -> None:
+        if not take:
+            return
+        if self.beat == 0:
+            self.accepted.append(self.clock)
+        self.beat = (self.beat + 1) % self.beats_in
+        if self.readers[0]:
+            self.queues[0].reserve(self.clock)
+        else:
+            self.queues[1].reserve(self.clock + self.delays[0])
+
+    def seen(self) -> tuple[object, ...]:
+        """All registers."""
+        counters = tuple(r.seen() if r else () for r in self.readers)
+        return self.beat, self.loaded, counters, tuple(q.seen(self.clock) for q in self.queues)
+
+
+def frame_ends(tokens: Tokens) -> Iterator[int]:
+    """Clocks in which frames are complete, the source always valid."""
+    for _ in range(PATIENCE):
+        clock = tokens.clock
+        if tokens.tick(offered=True):
+            yield clock
+    pytest.fail("no rhythm yet")
+
+
+def naive(pipeline: Pipeline) -> tuple[int, int]:
+    """Latency of the first frame; largest distance of frames in the rhythm that repeats for ever."""
+    tokens = Tokens(pipeline)
+    ends: list[int] = []
+    known: dict[tuple[object, ...], int] = {}
+    for end in frame_ends(tokens):
+        ends.append(end)
+        begin = known.setdefault(tokens.seen(), len(ends) - 1)
+        if begin < len(ends) - 1:
+            return ends[0] - tokens.accepted[0], max(b - a for a, b in pairwise(ends[begin:]))
+    raise AssertionError
+
+
+def scheduled(pipeline: Pipeline) -> tuple[int, int]:
+    timing = schedule(pipeline)
+    return timing.latency_cycles, timing.interval_cycles
+
+
+def built(seed: int, interface: Interface) -> Pipeline:
+    graph, plan = random_network(seed, max_channels=14, max_layers=4)
+    return assemble(graph, replace(plan, interface=interface))
+
+
+def shortened(pipeline: Pipeline, seed: int) -> Pipeline:
+    """Buffers that hold a frame and hardly more."""
+    rng = np.random.default_rng(seed)
+
+    def depth(least: int) -> int:
+        return least + int(rng.choice((0, 0, 1, 2, 5, 11)))
+
+    islands = tuple(
+        i if isinstance(i.head, Direct) else replace(i, head=replace(i.head, depth=depth(i.head.words)))
+        for i in pipeline.islands
+    )
+    return replace(pipeline, islands=islands, output_depth=depth(pipeline.output.beats))
+
+
+@pytest.mark.parametrize("interface", Interface)
+@pytest.mark.parametrize("seed", range(30))
+def test_sized_pipelines_keep_their_schedule(seed: int, interface: Interface) -> None:
+    pipeline = size_buffers(built(seed, interface))
+    assert naive(pipeline) == scheduled(pipeline)
+
+
+@pytest.mark.parametrize("seed", range(100, 112))
+def test_roomy_pipelines_keep_their_schedule(seed: int) -> None:
+    pipeline = roomy(built(seed, Interface.AXIS))
+    assert naive(pipeline) == scheduled(pipeline)
+
+
+@pytest.mark.parametrize("interface", Interface)
+@pytest.mark.parametrize("seed", range(200, 260))
+def test_short_buffers_and_output_fifos_keep_their_schedule(seed: int, interface: Interface) -> None:
+    pipeline = shortened(built(seed, interface), seed)
+    assert naive(pipeline) == scheduled(pipeline)
+
+
+@pytest.mark.parametrize("seed", range(300, 330))
+def test_short_output_fifos_alone_keep_their_schedule(seed: int) -> None:
+    pipeline = roomy(built(seed, Interface.AXIS))
+    pipeline = replace(pipeline, output_depth=pipeline.output.beats + seed % 7)
+    assert naive(pipeline) == scheduled(pipeline)
+
+
+@pytest.mark.parametrize(
+    ("seed", "interface"),
+    [(10099, Interface.AXIS), (13556, Interface.AXIS), (12132, Interface.VALID), (12337, Interface.VALID)],
+)
+def test_a_long_transient_is_no_interval(seed: int, interface: Interface) -> None:
+    """Here the buffers take longer to fill than it takes to fill them all twice."""
+    graph, plan = random_network(seed, max_channels=30, max_layers=5)
+    pipeline = shortened(assemble(graph, replace(plan, interface=interface)), seed)
+    assert naive(pipeline) == scheduled(pipeline)
+
+
+@pytest.mark.parametrize("seed", range(400, 430))
+def test_frames_an_interval_apart_need_no_ready(seed: int) -> None:
+    """--interface valid: the source never waits, and finds room for every beat."""
+    pipeline = size_buffers(built(seed, Interface.VALID))
+    latency, interval = scheduled(pipeline)
+    tokens = Tokens(pipeline)
+    ends: list[int] = []
+    while len(ends) < 12:
+        offered = tokens.clock % interval < pipeline.input.beats
+        assert tokens.ready or not offered
+        if tokens.tick(offered):
+            ends.append(tokens.clock - 1)
+    assert ends == [latency + k * interval for k in range(12)]
+
+
+def test_a_buffer_below_a_frame_is_refused() -> None:
+    pipeline = next(p for s in range(50) if (p := built(s, Interface.AXIS)).output.beats > 1)
+    with pytest.raises(ShapeError, match=r"^a buffer of \d+ words holds less than its frame of \d+$"):
+        schedule(replace(pipeline, output_depth=pipeline.output.beats - 1))
