@@ -159,7 +159,7 @@ def _joined(entries: list[int], width: int) -> str:
 
 
 def _rows(core: DenseUnrolled, d: Design, out: Bus) -> list[str]:
-    """A net for each row; their concatenation is the vector (a net that many instances drive in parts is slow in Icarus)."""
+    """A net for each row, joined to the vector at once: a net that many instances drive in parts is slow in Icarus."""
     rows = [d.wire(f"{core.name}_a{j}", out.width) for j in range(out.lanes)]
     d.assign(out.data, f"{{{', '.join(reversed(rows))}}}")
     return rows
