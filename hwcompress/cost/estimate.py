@@ -50,6 +50,7 @@ def beside(island: Island, j: int) -> logic.Beside:
         block = isinstance(island.head, Buffer) and island.head.store is Store.BLOCK and island.head.sub == 1
     else:
         block = isinstance(before, TableLanes) and before.store is Store.BLOCK
+        block |= isinstance(before, RequantLanes) and logic.resets(before)
     return logic.Beside(not block, logic.unread(behind) if isinstance(behind, RequantLanes) else None)
 
 

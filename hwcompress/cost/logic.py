@@ -141,6 +141,8 @@ def rom_of(words: Sequence[int], width: int) -> Cells:
     padded = np.pad(columns, ((0, 0), (0, blocks * 64 - depth))).reshape(-1, 64)
     pieces = np.unique(padded, axis=0)
     used = int((pieces != pieces[:, :1]).any(axis=1).sum())
+    if 1 < blocks <= 4:  # the mapper does not see that pieces are constant
+        used = len(columns) * blocks
     select = len(columns) * ceil_div(blocks - 1, 3) if blocks > 4 else 0  # up to 4 blocks: MUXF7 and MUXF8
     return used + select, len(columns)
 
@@ -259,6 +261,11 @@ def clamp(core: RequantLanes, kept: int) -> int:
     if not power:
         return varying + 2 * ceil_div(kept, 2)
     return varying + (0 if above <= 4 else ceil_div(above + 1, 6))
+
+
+def resets(core: RequantLanes) -> bool:
+    """Whether a constant end of the clamp becomes set or reset of the registers, which then are no stage of an SRL."""
+    return clamp(core, core.acc_width + core.left - int(core.fold_shifts().min())) > 0 and core.lo != -core.hi - 1
 
 
 def requant(core: RequantLanes) -> Cells:

@@ -53,28 +53,20 @@ module hwc_mac #(
     end
   endgenerate
 
+  // verilator lint_off UNUSEDSIGNAL
   wire [47:0] p;
+  // verilator lint_on UNUSEDSIGNAL
 
   assign p_o = p[P_W-1:0];
 
   generate
-    if (P_W < 48) begin : g_high
-      wire unused_high = &{1'b0, p[47:P_W]};
-    end
-
     if (FAMILY == 0) begin : g_behavioural
       reg signed [    A_W-1:0] a_q;
       reg signed [    B_W-1:0] b_q;
       reg signed [A_W+B_W-1:0] m_q;
-      reg        [       47:0] c_q;
-      reg        [       47:0] p_q;
+      reg signed [       47:0] c_q;
+      reg signed [       47:0] p_q;
       reg                      first_q;
-
-      // What the block adds to the product, as its W and Z multiplexers select it.
-      wire [47:0] product = {{(48 - A_W - B_W) {m_q[A_W+B_W-1]}}, m_q};
-      wire        [47:0] loaded = (BIAS != 0) ? c_q : 48'd0;
-      wire        [47:0] held = (ACC != 0) ? p_q : 48'd0;
-      wire        [47:0] chained = (CAS != 0) ? pcin_i : 48'd0;
 
       initial begin  // as the block powers up
         a_q     = {A_W{1'b0}};
@@ -89,9 +81,13 @@ module hwc_mac #(
         a_q     <= a_i;
         b_q     <= b_i;
         m_q     <= a_q * b_q;
-        c_q     <= c_i;
+        c_q     <= (BIAS != 0) ? c_i : 48'd0;
         first_q <= first_i;
-        if (en_i) p_q <= product + chained + (first_q ? loaded : held);
+        // The product, and what the W and Z multiplexers select.
+        // verilator lint_off WIDTHEXPAND
+        if (en_i)
+          p_q <= m_q + ((CAS != 0) ? $signed(pcin_i) : 48'sd0) + (first_q ? c_q : (ACC != 0) ? p_q : 48'sd0);
+        // verilator lint_on WIDTHEXPAND
       end
 
       assign p       = p_q;
