@@ -164,6 +164,14 @@ def soft_product(core: DenseFolded | AffineLanes) -> Cells:
     return long * short + (5 if signed else 1), 3 * long + 2 * short
 
 
+def delayed_input(core: DenseFolded) -> int:
+    """Bits of an input that hwc_mul_lut delays: one register for all rows."""
+    w, x = core.weight_width, core.x_type.width
+    if w + x <= 6:
+        return x
+    return x if x >= w else x - (x + 1) // 2
+
+
 @dataclass(frozen=True, slots=True)
 class Beside:
     """What the tools see across the borders of a core."""
@@ -193,6 +201,8 @@ def folded(core: DenseFolded, contents: bool, beside: Beside) -> Cells:
         width = core.weight_width + core.x_type.width
         adders = total(tree(core.simd, width, core.acc_width, core.levels), (core.acc_width, core.acc_width))
         products = times(core.pe * core.simd, soft_product(core))
+        shared = (0, -(core.pe - 1) * core.simd * delayed_input(core))
+        products = total(products, shared)
         return total(control, (0, core.latency), products, times(core.pe, adders))
     last, skip = (core.simd - 1) // core.slots, -core.simd % core.slots
     cycles = [column % core.slots + (skip if column // core.slots == last else 0) for column in range(core.simd)]
