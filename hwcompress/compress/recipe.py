@@ -8,6 +8,7 @@ import numpy as np
 
 from hwcompress.compress import prune
 from hwcompress.compress.calibrate import Choice, Request, calibrate
+from hwcompress.compress.mixed import ANCHOR, mix
 from hwcompress.compress.stages import Stage, stages
 from hwcompress.config import Config, LayerConfig
 from hwcompress.errors import BadInput
@@ -48,14 +49,17 @@ def compress(graph: Graph[Op], x: Reals | None, config: Config) -> Compressed:
     config.check_patterns(dict.fromkeys([*products, *((s.layer, s.node) for s in parts)]))
     pruned = _prune(simple, parts, config)
     exponents = np.zeros(graph.channels, dtype=np.int64)
-    choice = calibrate(pruned, x, request(pruned, config))
-    notes = list(choice.notes)
+    wish, mixing = resolved(pruned, x, config)
+    choice = calibrate(pruned, x, wish)
+    notes = [*mixing, *choice.notes]
     if x is not None and config.input_type is None and (uneven := uneven_exponents(x)).any():
         scaled = simplify(scale_input(pruned, uneven))
-        trial = calibrate(scaled, x * np.exp2(uneven.astype(np.float64)), request(scaled, config))
+        even = x * np.exp2(uneven.astype(np.float64))
+        wish, mixing = resolved(scaled, even, config)
+        trial = calibrate(scaled, even, wish)
         if _error(trial, scaled, x, uneven) < BETTER * _error(choice, pruned, x, exponents):
             pruned, choice, exponents = scaled, trial, uneven
-            notes = [*trial.notes, "input channels differ in range: one power of two each"]
+            notes = [*mixing, *trial.notes, "input channels differ in range: one power of two each"]
     return Compressed(
         simple,
         pruned,
@@ -99,12 +103,34 @@ def _prune(graph: Graph[Op], parts: Sequence[Stage], config: Config) -> Graph[Op
     return prune.prune_threshold(prune.prune_layers(graph, share), quality)
 
 
+def resolved(graph: Graph[Op], x: Reals | None, config: Config) -> tuple[Request, tuple[str, ...]]:
+    """The request, with mixed precision where it is asked for, and what to say of that."""
+    wish = request(graph, config)
+    own = {s.layer: config.for_layer(s.layer, s.node) for s in reversed(stages(graph))}
+    weights: set[str] = set()
+    activations: set[str] = set()
+    if config.weight_bits == "auto":
+        products = {s.layer for s in stages(graph) if s.product is not None}
+        weights = {k for k in products if own[k].weight_bits is None and own[k].weight_type is None}
+    if config.activation_bits == "auto":
+        activations = {k for k, c in own.items() if c.activation_bits is None and c.output_type is None}
+        activations |= {"input"} if config.input_type is None else set[str]()
+    if not weights and not activations:
+        return wish, ()
+    if x is None:
+        raise BadInput(
+            "bits auto: mixed precision is chosen by measured output error. Try: --data FILE.npz, or 2 to 16"
+        )
+    found = mix(graph, x, wish, weights, activations)
+    return found.request, (found.note,)
+
+
 def request(graph: Graph[Op], config: Config) -> Request:
     """The configuration resolved to the stages of a network."""
     parts = stages(graph)
     own = {s.layer: config.for_layer(s.layer, s.node) for s in reversed(parts)}
-    weight_bits = {layer: c.weight_bits or _whole(config.weight_bits, "weight") for layer, c in own.items()}
-    bits = _whole(config.activation_bits, "activation")
+    weight_bits = {layer: c.weight_bits or _whole(config.weight_bits) for layer, c in own.items()}
+    bits = _whole(config.activation_bits)
     values = dict(_value_formats(parts, own))
     if config.input_type is not None:
         values["input"] = config.input_type
@@ -119,10 +145,8 @@ def request(graph: Graph[Op], config: Config) -> Request:
     )
 
 
-def _whole(bits: int | str, what: str) -> int:
-    if isinstance(bits, str):
-        raise BadInput(f"--{what}-bits auto: mixed precision is not available in this version; give 2 to 16")
-    return bits
+def _whole(bits: int | str) -> int:
+    return ANCHOR if isinstance(bits, str) else bits
 
 
 def _value_formats(parts: Sequence[Stage], own: dict[str, LayerConfig]) -> list[tuple[str, Format]]:

@@ -256,6 +256,11 @@ def unread(core: RequantLanes) -> Codes:
     return np.maximum(core.fold_shifts().min(axis=0) - core.left - core.half, 0)
 
 
+def kept_bits(core: RequantLanes, shift: int) -> int:
+    """Bits of a lane that are left after a right shift, as hwc_requant keeps them."""
+    return max(2, core.acc_width + core.left - shift)
+
+
 def clamp(core: RequantLanes, kept: int) -> int:
     """LUTs of a lane of hwc_clamp on `kept` bits; ends that are no powers of two compare in carry chains."""
     kind = core.format.type
@@ -275,7 +280,8 @@ def clamp(core: RequantLanes, kept: int) -> int:
 
 def resets(core: RequantLanes) -> bool:
     """Whether a constant end of the clamp becomes set or reset of the registers, which then are no stage of an SRL."""
-    return clamp(core, core.acc_width + core.left - int(core.fold_shifts().min())) > 0 and core.lo != -core.hi - 1
+    kept = kept_bits(core, int(core.fold_shifts().min()))
+    return clamp(core, kept) > 0 and core.lo != -core.hi - 1
 
 
 def requant(core: RequantLanes) -> Cells:
@@ -283,9 +289,9 @@ def requant(core: RequantLanes) -> Cells:
     width = core.format.type.width
     shifts = core.fold_shifts()
     if not core.variable:
-        lanes = [clamp(core, max(2, core.acc_width + core.left - s)) for s in shifts[0].tolist()]
+        lanes = [clamp(core, kept_bits(core, s)) for s in shifts[0].tolist()]
         return total((sum(lanes), core.lanes * width), (0, 1))
-    kept = max(2, core.acc_width + core.left - int(shifts.min()))
+    kept = kept_bits(core, int(shifts.min()))
     stages = clog2(int(shifts.max() - shifts.min()) + 1)
     lane = (kept * ceil_div(stages, 2) + clamp(core, kept), kept + width)
     return total(times(core.lanes, lane), address(core.folds), (0, 2))

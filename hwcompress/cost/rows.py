@@ -20,91 +20,93 @@ ABSENT = -1
 CONSTANT = 1 << 56  # names of biases start here
 
 
-def _leaves(core: DenseUnrolled) -> tuple[Codes, Codes, Codes, Codes, Codes]:
-    """(neg, pos, low, end, name) of each leaf [rows, leaves]; absent: -1.
+class _Level(NamedTuple):
+    """Nodes of one level of all trees, each [rows, nodes]; where there is none, all is ABSENT."""
 
-    Range in units of the input's, first bit that is no zero and end of the bits that vary.
-    """
+    neg: Codes  # the range is from -neg to pos, in units of the input's
+    pos: Codes
+    low: Codes  # first bit that is no zero
+    end: Codes  # end of the bits that vary by themselves
+    signed: Codes  # 1: the bits above are copies of a sign
+    name: Codes  # equal numbers, but for a shift, have equal names
+    age: Codes  # registers in a row behind the last addition: what is only passed on becomes an SRL
+
+    def even(self) -> "_Level":
+        """With an even number of nodes."""
+        if self.name.shape[1] % 2 == 0:
+            return self
+        return _Level(*(np.pad(v, ((0, 0), (0, 1)), constant_values=ABSENT) for v in self))
+
+    def side(self, k: int) -> "_Level":
+        """First or second node of each pair."""
+        return _Level(*(v[:, k::2] for v in self))
+
+
+def _leaves(core: DenseUnrolled) -> _Level:
+    """Shifted inputs and biases."""
     plus, minus = signed_digits(core.weight)
-    m = len(core.weight)
-    width = int(core.operands.max(initial=1))
-    neg, pos, low, end, name = (np.full((m, max(1, width)), ABSENT, dtype=np.int64) for _ in range(5))
-    filled = np.zeros(m, dtype=np.int64)
+    shape = len(core.weight), max(1, int(core.operands.max(initial=1)))
+    out = _Level(*(np.full(shape, ABSENT, dtype=np.int64) for _ in _Level._fields))
+    signed = core.x_type.signed
+    filled = np.zeros(len(core.weight), dtype=np.int64)
     for shift in range(core.weight_width + 1):
         for digits, negative in ((plus, False), (minus, True)):
             rows, index = np.nonzero(digits >> shift & 1)
             if not len(rows):
                 continue
-            order = np.arange(len(rows)) - np.searchsorted(rows, rows)  # how many of this row came before
-            at = filled[rows] + order
-            size = 1 << shift
-            neg[rows, at] = size if core.x_type.signed or negative else 0
-            pos[rows, at] = size if core.x_type.signed or not negative else 0
-            low[rows, at] = shift
-            end[rows, at] = shift + core.x_type.width
-            name[rows, at] = index * 2 + negative
+            at = rows, filled[rows] + np.arange(len(rows)) - np.searchsorted(rows, rows)  # behind those of this row
+            out.neg[at] = 1 << shift if signed or negative else 0
+            out.pos[at] = 1 << shift if signed or not negative else 0
+            out.low[at], out.end[at] = shift, shift + core.x_type.width
+            out.name[at] = index * 2 + negative
+            out.signed[at], out.age[at] = signed, 0
             np.add.at(filled, rows, 1)
-    unit = core.x_type.width - core.x_type.signed
+    unit = core.x_type.width - signed
     for row, bias in enumerate(core.lut_bias.tolist()):
         if bias:
+            at = row, filled[row]
             size = ((-bias - 1 if bias < 0 else bias) >> unit) + 1
-            neg[row, filled[row]] = size if bias < 0 else 0
-            pos[row, filled[row]] = 0 if bias < 0 else size
             zeros = (bias & -bias).bit_length() - 1
-            low[row, filled[row]] = end[row, filled[row]] = zeros
-            name[row, filled[row]] = CONSTANT + (bias >> zeros)
-    return neg, pos, low, end, name
+            out.neg[at], out.pos[at] = (size, 0) if bias < 0 else (0, size)
+            out.low[at] = out.end[at] = zeros
+            out.name[at] = CONSTANT + (bias >> zeros)
+            out.signed[at] = out.age[at] = 0
+    return out
 
 
 def row_cells(core: DenseUnrolled, unread: Codes) -> tuple[int, int]:
     """(LUT, FF) of all rows; `unread` [m]: low bits of each result that nobody reads."""
-    neg, pos, low, end, name = _leaves(core)
-    signed = (neg > 0) & core.x_type.signed & (name < CONSTANT)  # the bits above vary
+    nodes = _leaves(core)
     unit = core.x_type.width - core.x_type.signed
-    age = np.zeros_like(neg)  # registers in a row: what is only passed on becomes an SRL
     lut = ff = 0
     for level in range(core.levels):
-        if neg.shape[1] % 2:
-            old = (neg, pos, low, end, name, age, signed)
-            neg, pos, low, end, name, age, signed = (np.pad(v, ((0, 0), (0, 1)), constant_values=ABSENT) for v in old)
-            signed = signed > 0
-        a, b = (_Side(*(v[:, k::2] for v in (neg, pos, low, end, name, signed))) for k in (0, 1))
+        nodes = nodes.even()
+        a, b = nodes.side(0), nodes.side(1)
         adds = b.neg >= 0
         ends = np.repeat(adds, 2, axis=1)
-        cells = _chains(age[ends], (end - low)[ends], name[ends])
-        high = np.where(adds, np.maximum(a.low, b.low), a.low)
+        passed = _chains(nodes.age[ends], (nodes.end - nodes.low)[ends], nodes.name[ends])
         base = np.where(adds, np.minimum(a.low, b.low), a.low)
+        high = np.where(adds, np.maximum(a.low, b.low), a.low)
         name, once = _named(a.name, a.low - base, b.name, np.where(adds, b.low - base, 0))
-        neg, pos, low = np.where(adds, a.neg + b.neg, a.neg), np.where(adds, a.pos + b.pos, a.pos), base
+        neg, pos = np.where(adds, a.neg + b.neg, a.neg), np.where(adds, a.pos + b.pos, a.pos)
         reach = np.ceil(np.log2(np.maximum(np.maximum(neg, pos), 1))).astype(np.int64)
         width = np.minimum(unit + reach + (neg > 0), core.acc_width)
         alike = once if level else _named(_plain(a.name), a.low - base, _plain(b.name), b.low - base)[1]
-        lut += cells[0] + int(np.where(adds & alike, _both(a, b, width) - high, 0).clip(0).sum())
         floor = np.maximum(high, unread[:, None]) if level == core.levels - 1 else high
-        ff += cells[1] + int(np.where(adds & once, width - floor, 0).clip(0).sum())
-        end, signed = np.where(neg >= 0, width, 0), neg > 0
-        age = np.where(adds, 0, age[:, ::2] + 1)
-    kept = np.maximum(end[:, 0] - np.maximum(low[:, 0], unread), 0)
-    cells = _chains(age[:, 0], kept, name[:, 0])
-    return lut + cells[0], ff + cells[1]
+        lut += passed[0] + int(np.where(adds & alike, _both(a, b, width) - high, 0).clip(0).sum())
+        ff += passed[1] + int(np.where(adds & once, width - floor, 0).clip(0).sum())
+        signed = (neg > 0).astype(np.int64)
+        nodes = _Level(neg, pos, base, np.where(neg >= 0, width, 0), signed, name, np.where(adds, 0, a.age + 1))
+    root = _Level(*(v[:, 0] for v in nodes))
+    passed = _chains(root.age, np.maximum(root.end - np.maximum(root.low, unread), 0), root.name)
+    return lut + passed[0], ff + passed[1]
 
 
-class _Side(NamedTuple):
-    """One operand of each pair of a level."""
-
-    neg: Codes
-    pos: Codes
-    low: Codes
-    end: Codes
-    name: Codes
-    signed: NDArray[np.bool_]
-
-
-def _both(a: _Side, b: _Side, width: Codes) -> Codes:
+def _both(a: _Level, b: _Level, width: Codes) -> Codes:
     """End of the bits that take a LUT."""
-    constant = (a.name >= CONSTANT) | (b.name >= CONSTANT)
     end = np.where(a.signed & b.signed, np.maximum(a.end, b.end), np.minimum(a.end, b.end))
-    end = np.where(a.signed & ~b.signed, b.end, np.where(b.signed & ~a.signed, a.end, end))
+    end = np.where(a.signed > b.signed, b.end, np.where(b.signed > a.signed, a.end, end))
+    constant = (a.name >= CONSTANT) | (b.name >= CONSTANT)
     return np.where(constant, 0, np.minimum(end, width))
 
 

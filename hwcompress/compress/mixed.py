@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Mixed precision: bits of every layer so that the output is as good as with 8 bits everywhere, at less cost.
+
+Cost is EBOPs (Sun et al., arXiv:2405.00645, equation 5): over all products, bits of the weight times bits of the
+input. From START bits down, one bit at a time where it saves most for the output error it adds.
+"""
+
+import heapq
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from hwcompress.compress.calibrate import Request, calibrate
+from hwcompress.compress.stages import stages
+from hwcompress.ir.fixed import Reals
+from hwcompress.ir.graph import Graph, Op
+from hwcompress.ops import Dense
+
+ANCHOR = 8  # bits everywhere whose output error is the limit
+START = 10
+LEAST = 2
+SAMPLES = 256
+
+Knob = tuple[str, str]  # (weight or activation, layer)
+
+
+@dataclass(frozen=True)
+class Mixed:
+    """The request with its widths, and what they cost beside ANCHOR bits everywhere."""
+
+    request: Request
+    note: str
+
+
+def mix(graph: Graph[Op], x: Reals, request: Request, weights: set[str], activations: set[str]) -> Mixed:
+    """Choose the bits of the named layers' weights and outputs ("input" is one of those); the others keep theirs."""
+    few = x[:: max(1, len(x) // SAMPLES)]
+    target = few
+    for stage in stages(graph):
+        target = stage.run(target)
+    fast = replace(request, method="mse")  # exponents are not refined in between
+
+    def error(bits: Mapping[Knob, int], wish: Request = fast) -> float:
+        return float(np.mean((calibrate(graph, few, _with(wish, bits)).quantized.output - target) ** 2))
+
+    knobs: list[Knob] = [("weight", layer) for layer in sorted(weights)]
+    knobs += [("activation", layer) for layer in sorted(activations)]
+    even = dict.fromkeys(knobs, ANCHOR)
+    limit = error(even, request)
+    bits = dict.fromkeys(knobs, START)
+    least = error(bits)
+    # Lazily: a gain is measured anew only when it comes out on top (Minoux 1978).
+    heap = [(-np.inf, k, knob) for k, knob in enumerate(knobs)]
+    fresh: dict[Knob, tuple[float, int]] = {}
+    steps = 0
+    while heap:
+        _, k, knob = heapq.heappop(heap)
+        lower = bits | {knob: bits[knob] - 1}
+        if fresh.get(knob, (0.0, -1))[1] == steps:
+            bits, least, steps = lower, fresh[knob][0], steps + 1
+            if bits[knob] > LEAST:
+                heapq.heappush(heap, (-np.inf, k, knob))
+            continue
+        found = error(lower)
+        if found <= limit:
+            fresh[knob] = found, steps
+            saved = cost(graph, _with(fast, bits)) - cost(graph, _with(fast, lower))
+            heapq.heappush(heap, (-saved / max(found - least, 1e-300), k, knob))
+    wide, narrow = cost(graph, _with(fast, even)), cost(graph, _with(fast, bits))
+    return Mixed(
+        _with(request, bits),
+        f"mixed precision: {narrow:,} bit products, {wide:,} with {ANCHOR} bits everywhere, "
+        f"at output mean squared error {least:.3g}, {limit:.3g} there",
+    )
+
+
+def cost(graph: Graph[Op], request: Request) -> int:
+    """EBOPs: non-zero weights of each layer times their bits times those of its input."""
+    total, before = 0, request.activation_bits["input"]
+    for stage in stages(graph):
+        if isinstance(stage.product, Dense):
+            total += int(np.count_nonzero(stage.product.weight)) * request.weight_bits[stage.layer] * before
+        before = request.activation_bits[stage.layer]
+    return total
+
+
+def _with(request: Request, bits: Mapping[Knob, int]) -> Request:
+    def of(kind: str) -> dict[str, int]:
+        return {layer: n for (k, layer), n in bits.items() if k == kind}
+
+    return replace(
+        request,
+        weight_bits={**request.weight_bits, **of("weight")},
+        activation_bits={**request.activation_bits, **of("activation")},
+    )
