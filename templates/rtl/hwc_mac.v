@@ -78,15 +78,17 @@ module hwc_mac #(
       end
 
       always @(posedge clk_i) begin
-        a_q     <= a_i;
-        b_q     <= b_i;
-        m_q     <= a_q * b_q;
-        c_q     <= (BIAS != 0) ? c_i : 48'd0;
-        first_q <= first_i;
+        a_q <= a_i;
+        b_q <= b_i;
+        m_q <= a_q * b_q;
+        if (BIAS != 0) c_q <= c_i;
+        if (BIAS != 0 || ACC != 0) first_q <= first_i;
         // The product, and what the W and Z multiplexers select.
         // verilator lint_off WIDTHEXPAND
-        if (en_i)
-          p_q <= m_q + ((CAS != 0) ? $signed(pcin_i) : 48'sd0) + (first_q ? c_q : (ACC != 0) ? p_q : 48'sd0);
+        if (en_i) begin
+          if (BIAS == 0 && ACC == 0) p_q <= m_q + ((CAS != 0) ? $signed(pcin_i) : 48'sd0);
+          else p_q <= m_q + ((CAS != 0) ? $signed(pcin_i) : 48'sd0) + (first_q ? c_q : (ACC != 0) ? p_q : 48'sd0);
+        end
         // verilator lint_on WIDTHEXPAND
       end
 
