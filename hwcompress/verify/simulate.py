@@ -16,8 +16,10 @@ from hwcompress.verify.vectors import Frames, stored_frames
 from hwcompress.verify.workshop import Workshop
 
 Simulator = Literal["verilator", "icarus"]
-PAUSED = {"verilator": 64, "icarus": 6}  # frames of each run with random pauses, at most
+PAUSED = {"verilator": 64, "icarus": 3}  # frames of each run with random pauses, at most
 SECONDS = 1800.0  # limit of one simulation
+# Tables of reuse-1 rows are long parameters: Verilator's limit for a number is 64 Kbit unless told.
+VERILATED = ["-Wno-fatal", "--x-initial", "unique", "-O3", "--max-num-width", str(1 << 22)]
 CHECKS = ("full_speed", "random_pauses", "frame_alone", "reset_in_flight", "protocol")
 
 
@@ -63,7 +65,7 @@ def _executable(build: Path, simulator: Simulator, frames: int, waves: bool, her
         "action": "build",
         "simulator": simulator,
         "defines": {"HWC_FRAMES": capacity},
-        "build_args": ["-Wno-fatal", "--x-initial", "unique", "-O3"] if fast else ["-g2005"],
+        "build_args": VERILATED if fast else ["-g2005"],
         "waves": waves,
     }
     workshop = Workshop(simulator, waves)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from hwcompress.errors import ToolFailed
 
+WIDE = 300  # characters
 TAIL = 25  # lines of a log shown in a message
 
 
@@ -132,5 +133,6 @@ def end(process: subprocess.Popen[bytes]) -> None:
 
 
 def tail(log: Path) -> str:
-    """The last lines of a log."""
-    return "\n".join(log.read_text(errors="replace").splitlines()[-TAIL:])
+    """The last lines of a log, long ones cut."""
+    lines = log.read_text(errors="replace").splitlines()[-TAIL:]
+    return "\n".join(line if len(line) <= WIDE else f"{line[:WIDE]} ..." for line in lines)
