@@ -2,7 +2,7 @@
 """Which foldings and engines a layer may have, and what each costs."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import gcd
 
 from hwcompress.cost.estimate import core_resources, head_resources
@@ -30,6 +30,7 @@ class Space:
     layer: Layer
     cores: tuple[Core, ...]
     family: int
+    known: "dict[LayerPlan, Option]" = field(default_factory=dict["LayerPlan", "Option"], compare=False, repr=False)
 
     @property
     def rows(self) -> int:
@@ -116,11 +117,13 @@ def exact_foldings(space: Space, reuse: int) -> list[tuple[int, int]]:
 
 def option(space: Space, plan: LayerPlan) -> Option:
     """A layer plan with its cost; memories go where LUTs are saved."""
-    total = Resources()
-    for core in space.cores:
-        built, plan = _rebuilt(space, core, plan)
-        total += core_resources(built)
-    return Option(plan, plan.reuse(space.rows, space.columns), total)
+    if plan not in space.known:
+        total, suited = Resources(), plan
+        for core in space.cores:
+            built, suited = _rebuilt(space, core, suited)
+            total += core_resources(built)
+        space.known[plan] = Option(suited, suited.reuse(space.rows, space.columns), total)
+    return space.known[plan]
 
 
 def options(space: Space, folded: Iterable[tuple[int, int]], products: Iterable[Product], segment: int) -> list[Option]:
