@@ -3,14 +3,34 @@
 
 import contextlib
 import os
+import signal
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from hwcompress.errors import HwcError, quote
 
-INTERRUPTED = 130
+INTERRUPTED = 130  # 128 + SIGINT
+TERMINATED = 143  # 128 + SIGTERM
 PIPE_CLOSED = 141  # 128 + SIGPIPE
+
+
+class Terminated(BaseException):
+    """SIGTERM; the tools that were started end on the way out, as on Ctrl-C."""
+
+
+@contextlib.contextmanager
+def terminable() -> Iterator[None]:
+    """SIGTERM raises Terminated."""
+
+    def stop(signum: int, frame: object) -> None:
+        raise Terminated
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def attempt(command: Callable[[], object], arguments: Sequence[str]) -> int:
@@ -19,8 +39,11 @@ def attempt(command: Callable[[], object], arguments: Sequence[str]) -> int:
 
     usage = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
     try:
-        status = command()
+        with terminable():
+            status = command()
         sys.stdout.flush()
+    except Terminated:
+        return _say("terminated", TERMINATED)
     except (KeyboardInterrupt, typer.Abort):
         status = INTERRUPTED
     except (BrokenPipeError, SystemExit):  # the parser answers a closed pipe with SystemExit
