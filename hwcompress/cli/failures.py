@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 
 from hwcompress.errors import HwcError, quote
 
@@ -20,7 +20,7 @@ class Terminated(BaseException):
 
 
 @contextlib.contextmanager
-def terminable() -> Iterator[None]:
+def terminable() -> Generator[None]:
     """SIGTERM raises Terminated."""
 
     def stop(signum: int, frame: object) -> None:

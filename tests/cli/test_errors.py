@@ -142,20 +142,22 @@ def test_an_existing_config_is_not_overwritten(command, monkeypatch):
 
 def test_sigterm_ends_the_tools_that_were_started(tmp_path):
     """As `timeout` and job systems send it."""
-    inner = f"import os, time, pathlib; pathlib.Path({str(tmp_path / 'pid')!r}).write_text(str(os.getpid())); time.sleep(60)"
-    program = (
-        "import sys; from pathlib import Path; from hwcompress.cli.failures import attempt; "
-        "from hwcompress.verify import tools; "
-        f"call = lambda: tools.call([sys.executable, '-c', {inner!r}], Path({str(tmp_path / 'log')!r}), 'x', 60, Path('.')); "
-        "sys.exit(attempt(call, []))"
-    )
+    pid, log = tmp_path / "pid", tmp_path / "log"
+    tool = f"import os, time; open({str(pid)!r}, 'w').write(str(os.getpid())); time.sleep(60)"
+    program = f"""
+import sys
+from pathlib import Path
+from hwcompress.cli.failures import attempt
+from hwcompress.verify.tools import call
+sys.exit(attempt(lambda: call([sys.executable, "-c", {tool!r}], Path({str(log)!r}), "tool", 60, Path(".")), []))
+"""
     process = subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 30
-    while not ((tmp_path / "pid").exists() and (tmp_path / "pid").read_text()):
+    while not (pid.exists() and pid.read_text()):
         assert time.monotonic() < deadline
         time.sleep(0.05)
     process.terminate()
     assert process.communicate(timeout=20)[1] == "error: terminated\n"
     assert process.returncode == 143
     with pytest.raises(ProcessLookupError):
-        os.kill(int((tmp_path / "pid").read_text()), 0)
+        os.kill(int(pid.read_text()), 0)
