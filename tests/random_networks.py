@@ -131,7 +131,8 @@ def _constants(rng: np.random.Generator, shape: tuple[int, ...], kind: FixedPoin
 def _product(chain: _Chain, max_channels: int) -> None:
     """A Dense or an Affine on the present value."""
     rng, n = chain.rng, chain.type.channels
-    kind = FixedPoint(chain.int(2, 16), chain.int(0, 10))
+    width, frac = chain.int(2, 16), chain.int(0, 10)
+    kind = FixedPoint(width, frac, signed=frac != 10)  # one in eleven has unsigned weights
     dense = chain.chance(0.75)
     m = chain.int(1, max_channels) if dense else n
     shifts = _exponents(rng, m) if chain.chance(0.5) else ()
