@@ -91,15 +91,18 @@ module hwc_mul_lut #(
       // operands that begin with 0, and Yosys folds the selection of the row into its LUTs.
       localparam [0:0] FLIP = (N_SIGNED != 0);
       localparam [0:0] FLIP_LAST = FLIP && (M_SIGNED == 0);  // a difference has its true sign
-      wire [M_W*S_W-1:0] sums;
-      wire [S_W-1:0] half = sums[(CUT-1)*S_W+:S_W];
+      wire [S_W-1:0] sums[0:M_W-1];
       reg [S_W-1:0] half_q;
+      // verilator lint_off UNUSEDSIGNAL
       wire [N_W-1:0] n_late;
       wire [M_W-1:0] m_late;
-      wire [P_W-1:0] product;
+      // verilator lint_on UNUSEDSIGNAL
+      wire [N_W:0] high;  // the sum of all rows
+      reg [P_W-1:0] product;  // written bit by bit; as a net it would be slow in event simulators
+      always @* product[P_W-1:M_W-1] = high;
 
       always @(posedge clk_i) begin
-        half_q <= half;
+        half_q <= sums[CUT-1];
         p_q    <= product;
       end
 
@@ -112,47 +115,51 @@ module hwc_mul_lut #(
         end
         assign n_late = n_q;
         assign m_late = {m_q, {CUT{1'b0}}};
-        assign product[P_W-1:M_W-1] = {sums[M_W*S_W-1] ^ FLIP_LAST, sums[(M_W-1)*S_W+:N_W]};
+        assign high = {sums[M_W-1][S_W-1] ^ FLIP_LAST, sums[M_W-1][N_W-1:0]};
       end else begin : g_early
         assign n_late = {N_W{1'b0}};
         assign m_late = {M_W{1'b0}};
-        assign product[P_W-1:M_W-1] = {half_q[S_W-1] ^ FLIP_LAST, half_q[N_W-1:0]};
+        assign high = {half_q[S_W-1] ^ FLIP_LAST, half_q[N_W-1:0]};
       end
-      wire unused_late = &{1'b0, n_late, m_late};
 
       for (k = 0; k < M_W; k = k + 1) begin : g_row
         wire [N_W-1:0] number = (k < CUT) ? n : n_late;
         wire choose = (k < CUT) ? m[k] : m_late[k];
+        // verilator lint_off UNUSEDSIGNAL
         wire [S_W-1:0] row = ({1'b0, number} & {S_W{choose}}) ^ {1'b0, FLIP, {(N_W - 1) {1'b0}}};
         wire [S_W-1:0] onto;
-        wire unused_onto = &{1'b0, onto};
+        // verilator lint_on UNUSEDSIGNAL
 
         if (k == 0) begin : g_none
           assign onto = {1'b0, FLIP, {(N_W - 1) {1'b0}}};
         end else if (k == CUT) begin : g_cut
           assign onto = {1'b0, half_q[S_W-1:1]};
         end else begin : g_chain
-          assign onto = {1'b0, sums[(k-1)*S_W+1+:N_W]};
+          assign onto = {1'b0, sums[k-1][S_W-1:1]};
         end
 
         if (k == 0 && !(M_SIGNED != 0 && M_W == 1)) begin : g_load
-          wire unused_row = &{1'b0, row};
           wire [N_W-1:0] plain = number & {N_W{choose}};
-          assign sums[0+:S_W] = {(plain[N_W-1] & FLIP) ^ FLIP, plain};
+          assign sums[0] = {(plain[N_W-1] & FLIP) ^ FLIP, plain};
         end else if (M_SIGNED != 0 && k == M_W - 1) begin : g_minus
-          assign sums[k*S_W+:S_W] = onto - row;
+          assign sums[k] = onto - row;
         end else begin : g_plus
-          assign sums[k*S_W+:S_W] = onto + row;
+          assign sums[k] = onto + row;
         end
 
-        if (k < CUT - 1) begin : g_low_late
-          reg low_q;
-          always @(posedge clk_i) low_q <= sums[k*S_W];
-          assign product[k] = low_q;
-        end else if (k == CUT - 1 && k < M_W - 1) begin : g_low_cut
-          assign product[k] = half_q[0];
-        end else if (k < M_W - 1) begin : g_low
-          assign product[k] = sums[k*S_W];
+        if (k < M_W - 1) begin : g_bit
+          wire low;
+          always @* product[k] = low;
+
+          if (k < CUT - 1) begin : g_late
+            reg low_q;
+            always @(posedge clk_i) low_q <= sums[k][0];
+            assign low = low_q;
+          end else if (k == CUT - 1) begin : g_cut
+            assign low = half_q[0];
+          end else begin : g_now
+            assign low = sums[k][0];
+          end
         end
       end
     end
