@@ -16,7 +16,7 @@ from hwcompress.verify.vectors import Frames, stored_frames
 from hwcompress.verify.workshop import Workshop
 
 Simulator = Literal["verilator", "icarus"]
-PAUSED = {"verilator": 64, "icarus": 3}  # frames of each run with random pauses, at most
+PAUSED = {"verilator": 64, "icarus": 6}  # frames of each run with random pauses, at most
 SECONDS = 1800.0  # limit of one simulation
 # Tables of reuse-1 rows are long parameters: Verilator's limit for a number is 64 Kbit unless told.
 VERILATED = ["-Wno-fatal", "--x-initial", "unique", "-O3", "--max-num-width", str(1 << 22)]

@@ -87,7 +87,9 @@ module hwc_mac #(
         // verilator lint_off WIDTHEXPAND
         if (en_i) begin
           if (BIAS == 0 && ACC == 0) p_q <= m_q + ((CAS != 0) ? $signed(pcin_i) : 48'sd0);
-          else p_q <= m_q + ((CAS != 0) ? $signed(pcin_i) : 48'sd0) + (first_q ? c_q : (ACC != 0) ? p_q : 48'sd0);
+          else
+            p_q <= m_q + ((CAS != 0) ? $signed(pcin_i) : 48'sd0) +
+                   (first_q ? c_q : (ACC != 0) ? p_q : 48'sd0);
         end
         // verilator lint_on WIDTHEXPAND
       end
