@@ -7,6 +7,8 @@ bias go straight to the carry chain; above both numbers their signs meet in one 
 common shift, are one (the tools drop low zeros and merge equal cells).
 """
 
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -74,8 +76,24 @@ def _leaves(core: DenseUnrolled) -> _Level:
     return out
 
 
+@dataclass(frozen=True)
+class _Rows:
+    """What the cells of a layer depend on, by value: a planner asks for the same rows again and again."""
+
+    core: DenseUnrolled = field(compare=False)
+    unread: Codes = field(compare=False)
+    key: tuple[object, ...]
+
+
 def row_cells(core: DenseUnrolled, unread: Codes) -> tuple[int, int]:
     """(LUT, FF) of all rows; `unread` [m]: low bits of each result that nobody reads."""
+    arrays = (core.weight.shape, core.weight.tobytes(), core.bias.tobytes(), unread.tobytes())
+    return _cells(_Rows(core, unread, (*arrays, core.x_type, core.weight_width, core.acc_width)))
+
+
+@lru_cache(maxsize=64)
+def _cells(rows: _Rows) -> tuple[int, int]:
+    core, unread = rows.core, rows.unread
     nodes = _leaves(core)
     unit = core.x_type.width - core.x_type.signed
     lut = ff = 0
