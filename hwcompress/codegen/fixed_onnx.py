@@ -117,8 +117,7 @@ class _Builder:
 
 
 def _sum_kind(weight: Any, bias: Any, span: Range) -> type[np.floating[Any]]:
-    x_max = int(max(np.abs(span.lo).max(), np.abs(span.hi).max()))
-    return np.float32 if partial_sum_bound(weight, x_max, bias) <= FLOAT32_EXACT else np.float64
+    return np.float32 if partial_sum_bound(weight, span.largest(), bias) <= FLOAT32_EXACT else np.float64
 
 
 def fixed_model(graph: Graph[CodeOp], boundary: Boundary) -> bytes:

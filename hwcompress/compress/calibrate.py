@@ -9,7 +9,7 @@ import numpy as np
 
 from hwcompress.compress.formats import minmax_frac, mse_frac, percentile_frac
 from hwcompress.compress.quantize import Quantized, Quantizer, Types
-from hwcompress.compress.stages import Stage, stages
+from hwcompress.compress.stages import Stage, run_stages, stages
 from hwcompress.ir.fixed import FixedPoint, Format, Reals
 from hwcompress.ir.graph import Graph, Op
 from hwcompress.ops.lookup import MAX_TABLE_BITS, Lookup
@@ -69,10 +69,10 @@ def calibrate(graph: Graph[Op], x: Reals | None, request: Request) -> Choice:
     if x is None:
         values = {s.key: initial(s, "minmax") for s in sites}
         return Choice(quantizer.run(types(values)), types(values), ("ranges by interval arithmetic: no data",))
-    target = _target(quantizer, x)
+    target = run_stages(quantizer.stages, x)
 
     def error(values: Mapping[str, Format]) -> float:
-        return float(np.mean((quantizer.run(types(values)).output - target) ** 2))
+        return quantizer.run(types(values)).error(target)
 
     methods = METHODS if request.method == "auto" else (request.method,)
     starts = {m: {s.key: initial(s, m) for s in sites} for m in methods}
@@ -83,13 +83,6 @@ def calibrate(graph: Graph[Op], x: Reals | None, request: Request) -> Choice:
         values, final = descend(sites, values, errors[best], error)
         notes.append(f"formats refined by measured output error to {final:.3g}")
     return Choice(quantizer.run(types(values)), types(values), tuple(notes))
-
-
-def _target(quantizer: Quantizer, x: Reals) -> Reals:
-    value = x
-    for stage in quantizer.stages:
-        value = stage.run(value)
-    return value
 
 
 def survey(graph: Graph[Op], x: Reals | None, request: Request) -> list[Site]:

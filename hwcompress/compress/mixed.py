@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from hwcompress.compress.calibrate import Request, calibrate
-from hwcompress.compress.stages import stages
+from hwcompress.compress.stages import run_stages, stages
 from hwcompress.ir.fixed import Reals
 from hwcompress.ir.graph import Graph, Op
 from hwcompress.ops import Dense
@@ -36,13 +36,14 @@ class Mixed:
 def mix(graph: Graph[Op], x: Reals, request: Request, weights: set[str], activations: set[str]) -> Mixed:
     """Choose the bits of the named layers' weights and outputs ("input" is one of those); the others keep theirs."""
     few = x[:: max(1, len(x) // SAMPLES)]
-    target = few
-    for stage in stages(graph):
-        target = stage.run(target)
+    target = run_stages(stages(graph), few)
     fast = replace(request, method="mse")  # exponents are not refined in between
 
     def error(bits: Mapping[Knob, int], wish: Request = fast) -> float:
-        return float(np.mean((calibrate(graph, few, _with(wish, bits)).quantized.output - target) ** 2))
+        return calibrate(graph, few, _with(wish, bits)).quantized.error(target)
+
+    def price(bits: Mapping[Knob, int]) -> int:
+        return cost(graph, _with(request, bits))
 
     knobs: list[Knob] = [("weight", layer) for layer in sorted(weights)]
     knobs += [("activation", layer) for layer in sorted(activations)]
@@ -51,23 +52,19 @@ def mix(graph: Graph[Op], x: Reals, request: Request, weights: set[str], activat
     bits = dict.fromkeys(knobs, START)
     least = error(bits)
     # Lazily: a gain is measured anew only when it comes out on top (Minoux 1978).
-    heap = [(-np.inf, k, knob) for k, knob in enumerate(knobs)]
-    fresh: dict[Knob, tuple[float, int]] = {}
+    heap = [(-np.inf, k, -1, 0.0) for k in range(len(knobs))]  # less gain, knob, steps when measured, error then
     steps = 0
     while heap:
-        _, k, knob = heapq.heappop(heap)
-        lower = bits | {knob: bits[knob] - 1}
-        if fresh.get(knob, (0.0, -1))[1] == steps:
-            bits, least, steps = lower, fresh[knob][0], steps + 1
-            if bits[knob] > LEAST:
-                heapq.heappush(heap, (-np.inf, k, knob))
-            continue
-        found = error(lower)
-        if found <= limit:
-            fresh[knob] = found, steps
-            saved = cost(graph, _with(fast, bits)) - cost(graph, _with(fast, lower))
-            heapq.heappush(heap, (-saved / max(found - least, 1e-300), k, knob))
-    wide, narrow = cost(graph, _with(fast, even)), cost(graph, _with(fast, bits))
+        _, k, measured, found = heapq.heappop(heap)
+        lower = bits | {knobs[k]: bits[knobs[k]] - 1}
+        if measured == steps:
+            bits, least, steps = lower, found, steps + 1
+            if bits[knobs[k]] > LEAST:
+                heapq.heappush(heap, (-np.inf, k, -1, 0.0))
+        elif (found := error(lower)) <= limit:
+            gain = (price(bits) - price(lower)) / max(found - least, 1e-300)
+            heapq.heappush(heap, (-gain, k, steps, found))
+    wide, narrow = price(even), price(bits)
     return Mixed(
         _with(request, bits),
         f"mixed precision: {narrow:,} bit products, {wide:,} with {ANCHOR} bits everywhere, "

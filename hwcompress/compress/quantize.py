@@ -32,6 +32,10 @@ class Quantized:
     graph: Graph[CodeOp]
     output: Reals  # [samples, m] real values; empty without calibration data
 
+    def error(self, target: Reals) -> float:
+        """Mean squared error of the output."""
+        return float(np.mean((self.output - target) ** 2))
+
 
 class Quantizer:
     """Repeats the conversion under changing types; weight exponents are found once a layer."""

@@ -9,7 +9,7 @@ import numpy as np
 from hwcompress.compress import prune
 from hwcompress.compress.calibrate import Choice, Request, calibrate
 from hwcompress.compress.mixed import ANCHOR, mix
-from hwcompress.compress.stages import Stage, stages
+from hwcompress.compress.stages import Stage, run_stages, stages
 from hwcompress.config import Config, LayerConfig
 from hwcompress.errors import BadInput
 from hwcompress.ir.fixed import Codes, Format, Reals
@@ -57,7 +57,8 @@ def compress(graph: Graph[Op], x: Reals | None, config: Config) -> Compressed:
         even = x * np.exp2(uneven.astype(np.float64))
         wish, mixing = resolved(scaled, even, config)
         trial = calibrate(scaled, even, wish)
-        if _error(trial, scaled, x, uneven) < BETTER * _error(choice, pruned, x, exponents):
+        target = run_stages(stages(pruned), x)
+        if trial.quantized.error(run_stages(stages(scaled), even)) < BETTER * choice.quantized.error(target):
             pruned, choice, exponents = scaled, trial, uneven
             notes = [*mixing, *trial.notes, "input channels differ in range: one power of two each"]
     return Compressed(
@@ -69,13 +70,6 @@ def compress(graph: Graph[Op], x: Reals | None, config: Config) -> Compressed:
         tuple(notes),
         tuple(explain),
     )
-
-
-def _error(choice: Choice, graph: Graph[Op], x: Reals, exponents: Codes) -> float:
-    value = x * np.exp2(exponents.astype(np.float64))
-    for stage in stages(graph):
-        value = stage.run(value)
-    return float(np.mean((choice.quantized.output - value) ** 2))
 
 
 def uneven_exponents(x: Reals) -> Codes:
@@ -106,7 +100,7 @@ def _prune(graph: Graph[Op], parts: Sequence[Stage], config: Config) -> Graph[Op
 def resolved(graph: Graph[Op], x: Reals | None, config: Config) -> tuple[Request, tuple[str, ...]]:
     """The request, with mixed precision where it is asked for, and what to say of that."""
     wish = request(graph, config)
-    own = {s.layer: config.for_layer(s.layer, s.node) for s in reversed(stages(graph))}
+    own = _own(stages(graph), config)
     weights: set[str] = set()
     activations: set[str] = set()
     if config.weight_bits == "auto":
@@ -128,7 +122,7 @@ def resolved(graph: Graph[Op], x: Reals | None, config: Config) -> tuple[Request
 def request(graph: Graph[Op], config: Config) -> Request:
     """The configuration resolved to the stages of a network."""
     parts = stages(graph)
-    own = {s.layer: config.for_layer(s.layer, s.node) for s in reversed(parts)}
+    own = _own(parts, config)
     weight_bits = {layer: c.weight_bits or _whole(config.weight_bits) for layer, c in own.items()}
     bits = _whole(config.activation_bits)
     values = dict(_value_formats(parts, own))
@@ -143,6 +137,11 @@ def request(graph: Graph[Op], config: Config) -> Request:
         config.bias_correction,
         config.per_channel,
     )
+
+
+def _own(parts: Sequence[Stage], config: Config) -> dict[str, LayerConfig]:
+    """What each layer asks for itself; the node that begins a layer names it."""
+    return {s.layer: config.for_layer(s.layer, s.node) for s in reversed(parts)}
 
 
 def _whole(bits: int | str) -> int:

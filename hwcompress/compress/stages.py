@@ -4,6 +4,7 @@
 At the end of every stage a type is chosen: that of a requant (product, clip) or of a table (function).
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -65,6 +66,13 @@ def stages(graph: Graph[Op]) -> tuple[Stage, ...]:
         key = layer if isinstance(op, Dense | Affine | Clip) else f"{layer}.{len(out)}"
         out.append(_stage(key, layer, node.name, op))
     return tuple(out)
+
+
+def run_stages(parts: Iterable[Stage], x: Reals) -> Reals:
+    """The float form's answers: x [batch, n] to [batch, m]."""
+    for stage in parts:
+        x = stage.run(x)
+    return x
 
 
 def _stage(key: str, layer: str, name: str, op: Op) -> Stage:

@@ -11,32 +11,13 @@ from itertools import pairwise
 
 import numpy as np
 
+from hwcompress.cost.cells import Cells, shift_register, times, total
 from hwcompress.cost.rows import row_cells
 from hwcompress.engines.base import Product, Store, Stream, ceil_div, clog2
 from hwcompress.engines.dense import DenseFolded, DenseUnrolled
 from hwcompress.engines.elementwise import AffineLanes, RequantLanes, TableLanes
 from hwcompress.engines.head import Buffer
 from hwcompress.ir.fixed import Codes, Rounding
-
-Cells = tuple[int, int]
-
-
-def total(*parts: Cells) -> Cells:
-    """Sum of cells."""
-    return sum(p[0] for p in parts), sum(p[1] for p in parts)
-
-
-def times(count: int, cells: Cells) -> Cells:
-    """Several of the same."""
-    return count * cells[0], count * cells[1]
-
-
-def shift_register(width: int, cycles: int) -> Cells:
-    """hwc_delay: registers up to 2 clocks, SRLs beyond; one clock past a full SRL16 is a register."""
-    if cycles < 3:
-        return 0, width * cycles
-    registers = int(cycles % 16 == 1)
-    return width * ceil_div(cycles - registers, 32), width * registers
 
 
 def rom(width: int, depth: int) -> Cells:
@@ -204,9 +185,8 @@ def folded(core: DenseFolded, contents: bool, beside: Beside) -> Cells:
         shared = (0, -(core.pe - 1) * core.simd * delayed_input(core))
         products = total(products, shared)
         return total(control, (0, core.latency), products, times(core.pe, adders))
-    last, skip = (core.simd - 1) // core.slots, -core.simd % core.slots
-    cycles = [column % core.slots + (skip if column // core.slots == last else 0) for column in range(core.simd)]
-    skew = [delayed(core.x_type.width, c, beside.registered) for c in cycles]
+    places = [slot for g in range(core.segments) for slot in range(core.slots) if core.column(g, slot) >= 0]
+    skew = [delayed(core.x_type.width, slot, beside.registered) for slot in places]
     addresses = (0, (core.slots - 1) * clog2(core.reuse))
     fabric = core.pe * core.segments * core.acc_width if core.fabric_accumulator else 0
     adders = times(core.pe, tree(core.segments, core.acc_width, core.acc_width, core.levels))

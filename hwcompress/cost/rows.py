@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from hwcompress.cost.cells import Cells, shift_register, total
 from hwcompress.engines.csd import signed_digits
 from hwcompress.engines.dense import DenseUnrolled
 from hwcompress.ir.fixed import Codes
@@ -85,14 +86,14 @@ class _Rows:
     key: tuple[object, ...]
 
 
-def row_cells(core: DenseUnrolled, unread: Codes) -> tuple[int, int]:
+def row_cells(core: DenseUnrolled, unread: Codes) -> Cells:
     """(LUT, FF) of all rows; `unread` [m]: low bits of each result that nobody reads."""
     arrays = (core.weight.shape, core.weight.tobytes(), core.bias.tobytes(), unread.tobytes())
     return _cells(_Rows(core, unread, (*arrays, core.x_type, core.weight_width, core.acc_width)))
 
 
 @lru_cache(maxsize=64)
-def _cells(rows: _Rows) -> tuple[int, int]:
+def _cells(rows: _Rows) -> Cells:
     core, unread = rows.core, rows.unread
     nodes = _leaves(core)
     unit = core.x_type.width - core.x_type.signed
@@ -133,12 +134,11 @@ def _plain(name: Codes) -> Codes:
     return np.where(name < CONSTANT, name & ~1, name)
 
 
-def _chains(age: Codes, bits: Codes, name: Codes) -> tuple[int, int]:
-    """(LUT, FF) of `age` registers in a row, each of `bits`, equal names once."""
+def _chains(age: Codes, bits: Codes, name: Codes) -> Cells:
+    """`age` registers in a row, each of `bits`, equal names once."""
     _, first = np.unique(name, return_index=True)
     age, bits = age[first], bits[first]
-    registers = np.where(age < 3, age, age % 16 == 1)
-    return int((bits * np.where(age < 3, 0, -(-(age - registers) // 32))).sum()), int((bits * registers).sum())
+    return total((0, 0), *(shift_register(int(bits[age == n].sum()), n) for n in np.unique(age).tolist()))
 
 
 def _named(a: Codes, a_shift: Codes, b: Codes, b_shift: Codes) -> tuple[Codes, NDArray[np.bool_]]:

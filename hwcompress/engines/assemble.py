@@ -150,10 +150,10 @@ def _product(
     """The engine of the layer's product, with the rounding constant of the requant in its bias."""
     op = layer.product
     assert op is not None
-    bias = op.bias + (rounding_constant(requant) if requant else 0)
+    half = rounding_constant(requant) if requant else np.zeros_like(op.bias)
+    bias = op.bias + half
     exact = op.span(x)
-    wide = replace(op, bias=bias).span(x)
-    acc = sum_width(wide)
+    acc = sum_width(Range(exact.lo + half, exact.hi + half))
     if isinstance(op, DenseCodes):
         common = (layer.name, layer.name, op.weight, bias, x_type, op.weight_type.signed_width, acc)
         if choice.reuse(*op.weight.shape) == 1:

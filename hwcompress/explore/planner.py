@@ -76,7 +76,10 @@ def plan_network(graph: Graph[CodeOp], goal: Goal) -> Planned:
         DoesNotFit: no plan meets the goal and the budget; says what binds.
         BadInput: a wish is not legal for its layer.
     """
-    return finished(_choose(_Search(graph, goal), goal))
+    search = _Search(graph, goal)
+    if goal.reuse is not None or search.all_fixed():
+        return _accept(finished(search.fixed()), goal)
+    return finished(_choose(search, goal))
 
 
 def finished(found: Planned) -> Planned:
@@ -86,8 +89,6 @@ def finished(found: Planned) -> Planned:
 
 
 def _choose(search: "_Search", goal: Goal) -> Planned:
-    if goal.reuse is not None or search.all_fixed():
-        return _accept(finished(search.fixed()), goal)
     if goal.latency is not None:
         return search.for_latency(goal.latency)
     if goal.interval is not None:

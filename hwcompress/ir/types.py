@@ -46,3 +46,7 @@ class Range:
     def magnitudes(self) -> Reals:
         """Largest absolute value of each channel."""
         return np.maximum(np.abs(self.lo), np.abs(self.hi)).astype(np.float64)
+
+    def largest(self) -> int:
+        """Largest absolute value of all channels."""
+        return int(self.magnitudes().max(initial=0.0))

@@ -8,7 +8,7 @@ from hwcompress.ir.fixed import MAX_WIDTH, Codes, Reals, bits_for
 from hwcompress.ir.types import Range
 
 FLOAT32_EXACT = 1 << 24  # every integer up to here is a float32
-FLOAT64_EXACT = 1 << 53
+FLOAT64_EXACT = (1 << 53) - 1  # the next one may be what a larger integer was rounded to
 
 
 def check_reach(magnitudes: Reals) -> None:
@@ -35,24 +35,21 @@ def sum_width(span: Range) -> int:
 
 
 def partial_sum_bound(weight: Codes, x_max: int, bias: Codes) -> int:
-    """Largest magnitude any partial sum of W x + b can have, in any order, if |x| <= x_max."""
+    """Largest magnitude any partial sum of W x + b can have, in any order, if |x| <= x_max; exact below 2**53."""
     reach = np.abs(weight).sum(axis=1, dtype=np.float64) * x_max + np.abs(bias)
-    if reach.max(initial=0.0) > FLOAT64_EXACT:
-        return int(reach.max())
-    magnitudes = np.abs(weight).sum(axis=1) * x_max + np.abs(bias)
-    return int(magnitudes.max(initial=0))
+    return int(reach.max(initial=0.0))
 
 
 def product_sum(x: Codes, weight: Codes, bias: Codes) -> Codes:
     """x [batch, n], weight [m, n], bias [m] to W x + b [batch, m], exact.
 
     Raises:
-        ShapeError: a partial sum could pass 2**53.
+        ShapeError: a partial sum could reach 2**53.
     """
     x_max = int(np.abs(x).max(initial=0))
     bound = partial_sum_bound(weight, x_max, bias)
     if bound > FLOAT64_EXACT:
-        raise ShapeError(f"accumulator reaches {bound}, past 2**53; use fewer bits in this layer")
+        raise ShapeError(f"accumulator reaches {bound}, 2**53 or more; use fewer bits in this layer")
     kind = np.float32 if bound <= FLOAT32_EXACT else np.float64
     y = x.astype(kind) @ weight.T.astype(kind)
     return y.astype(np.int64) + bias

@@ -39,7 +39,7 @@ class Simulator:
         """Prepare every operator.
 
         Raises:
-            ShapeError: some sum could pass 2**53.
+            ShapeError: some sum could reach 2**53.
         """
         spans = _spans(graph)
         steps: list[Step] = []
@@ -92,13 +92,13 @@ def _spans(graph: Graph[CodeOp]) -> list[Range]:
 
 def _kind(bound: int) -> type[np.float32] | type[np.float64]:
     if bound > FLOAT64_EXACT:
-        raise ShapeError(f"a sum of this layer can reach {bound}, past 2**53; use fewer bits")
+        raise ShapeError(f"a sum of this layer can reach {bound}, 2**53 or more; use fewer bits")
     return np.float32 if bound <= FLOAT32_EXACT else np.float64
 
 
 def _held(kind: FixedPoint) -> type[np.float32] | type[np.float64]:
     """Floats that hold every code of a type."""
-    return np.float32 if max(-kind.min_code, kind.max_code) <= FLOAT32_EXACT else np.float64
+    return _kind(max(-kind.min_code, kind.max_code))
 
 
 def _fused(op: DenseCodes | AffineCodes, requant: Requant, x: Range) -> Step:
@@ -108,7 +108,7 @@ def _fused(op: DenseCodes | AffineCodes, requant: Requant, x: Range) -> Step:
     half_up = requant.format.rounding is Rounding.HALF_UP
     half = np.where((shift > 0) & half_up, np.exp2(np.maximum(shift - 1, 0).astype(np.float64)), 0.0)
     bias = op.bias + half.astype(np.int64)
-    x_max = int(max(np.abs(x.lo).max(), np.abs(x.hi).max()))
+    x_max = x.largest()
     weight = op.weight if isinstance(op, DenseCodes) else np.diag(op.scale)
     kind = np.promote_types(_kind(partial_sum_bound(weight, x_max, bias)), _held(requant.format.type)).type
     b = (bias * scale).astype(kind)
@@ -148,7 +148,7 @@ def _single(op: CodeOp, x: Range) -> Step:
         base = op.x_type.min_code
         return lambda v: entries[v.astype(np.intp) - base]
     if isinstance(op, DenseCodes):
-        x_max = int(max(np.abs(x.lo).max(), np.abs(x.hi).max()))
+        x_max = x.largest()
         kind = _kind(partial_sum_bound(op.weight, x_max, op.bias))
         w, b = np.ascontiguousarray(op.weight.T.astype(kind)), op.bias.astype(kind)
         return lambda v: v.astype(kind, copy=False) @ w + b
