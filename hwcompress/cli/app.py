@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The commands: each checks its options, calls the layer below and prints what it got."""
 
+from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -16,7 +17,8 @@ app = typer.Typer(
     help="Trained ONNX networks become compressed fixed-point FPGA designs, proven against a bit-exact simulator.",
 )
 Options = dict[str, Any]
-SWEEP_AXES = frozenset({"weight_bits", "activation_bits", "sparsity", "reuse", "strategy", "out", "verify", "vectors"})
+Listed = partial(typer.Option, metavar="LIST", show_default=False)
+SWEEP_AXES = frozenset({"weight_bits", "activation_bits", "sparsity", "reuse", "strategy", "verify", "vectors"})
 
 
 def _version(wanted: bool) -> None:
@@ -72,16 +74,15 @@ def estimate(
 def sweep(
     model: ModelFile,
     bits: Annotated[
-        str, typer.Option(metavar="LIST", help="Weight and activation bits: 4,6,8; 4x8 is weights x activations.")
-    ] = "8",
-    reuse: Annotated[str, typer.Option(metavar="LIST", help="1,4,16 or auto.")] = "auto",
-    sparsity: Annotated[str, typer.Option(metavar="LIST", help="0,0.5")] = "0",
-    strategy: Annotated[str, typer.Option(metavar="LIST", help="auto,dsp,lut")] = "auto",
+        str | None, Listed(help="Weight and activation bits; 4x8 is weights x activations. [4,6,8]")
+    ] = None,
+    weight_bits: Annotated[str | None, Listed(help="Or one by one: 2 to 16, or auto.")] = None,
+    activation_bits: Annotated[str | None, Listed(help="See --weight-bits.")] = None,
+    sparsity: Annotated[str | None, Listed(help="Shares of weights to prune. [0,0.5]")] = None,
+    strategy: Annotated[str | None, Listed(help="auto, dsp, lut. [dsp,lut]")] = None,
+    reuse: Annotated[str | None, Listed(help="1 or more, or auto. [1,4,16,64; with a goal: auto]")] = None,
     jobs_: Annotated[
         str | None, typer.Option("--jobs", metavar="N", help="Processes; default one a processor.")
-    ] = None,
-    out: Annotated[
-        str | None, typer.Option(metavar="DIR", help="Where sweep.csv, sweep.json and pareto.html go.")
     ] = None,
     config: ConfigFile = None,
     json: Json = False,
@@ -90,8 +91,15 @@ def sweep(
     options: Options,
 ) -> None:
     """Precision x reuse x strategy x sparsity, Pareto front."""
-    axes = {"bits": bits, "reuse": reuse, "sparsity": sparsity, "strategy": strategy}
-    jobs.sweep_model(model, config, options, axes, jobs_, out, json)
+    axes = {
+        "bits": bits,
+        "weight_bits": weight_bits,
+        "activation_bits": activation_bits,
+        "sparsity": sparsity,
+        "strategy": strategy,
+        "reuse": reuse,
+    }
+    jobs.sweep_model(model, config, options, axes, jobs_, json)
 
 
 @app.command()

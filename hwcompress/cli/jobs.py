@@ -65,10 +65,10 @@ def runs_of(config: "Config") -> list["Run"]:
     return [*runs, "csim"] if config.backend != "verilog" else runs
 
 
-def default_folder(model: str) -> Path:
-    """build/<model name>; what a shell, make or Tcl would trip over becomes _."""
+def default_folder(model: str, suffix: str = "") -> Path:
+    """build/<model name><suffix>; what a shell, make or Tcl would trip over becomes _."""
     stem = re.sub(r"[^\w.+-]", "_", Path(model).stem.strip())[:NAME]
-    return Path("build") / (stem if stem.strip(".") else "model")
+    return Path("build") / ((stem if stem.strip(".") else "model") + suffix)
 
 
 def estimate_model(model: str, file: str | None, options: Options, json: bool, explain: bool) -> None:
@@ -200,10 +200,12 @@ def show_targets(json: bool) -> None:
 
 
 def sweep_model(
-    model: str, file: str | None, options: Options, axes: dict[str, str], jobs: str | None, out: str | None, json: bool
+    model: str, file: str | None, options: Options, axes: dict[str, str | None], jobs: str | None, json: bool
 ) -> None:
     """sweep."""
     config = configuration(file, options)
     from hwcompress.cli.sweep import run
+    from hwcompress.explore.space import Axes
 
-    run(model, config, axes, jobs, out, json)
+    folder = Path(config.out) if config.out else default_folder(model, "_sweep")
+    run(model, config, Axes(**axes), jobs, folder, json)

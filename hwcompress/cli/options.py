@@ -48,7 +48,7 @@ PLANNING = (
     Choice("clock_mhz", "F", "Clock assumed in the report. [200]"),
     Choice("interface", "I", "axis (AXI4-Stream) or valid (fixed latency, no back-pressure). [axis]"),
     Choice("backend", "B", "verilog, hls or both. [verilog]"),
-    Choice("out", "DIR", "Build directory; default build/<model name>."),
+    Choice("out", "DIR", "Build directory; default build/<model name>, of a sweep build/<model name>_sweep."),
     Choice("verify", "V", "Simulate after emitting: none, verilator, icarus or both. [none]"),
     Choice("vectors", "N", "Frames to simulate. [100]"),
     Choice("seed", "N", "Seed of everything random. [0]"),

@@ -11,25 +11,25 @@ from hwcompress.errors import BadInput, quote
 
 if TYPE_CHECKING:
     from hwcompress.config import Config
+    from hwcompress.explore.space import Axes
 
 
-def run(model: str, config: "Config", axes: dict[str, str], jobs: str | None, out: str | None, json: bool) -> None:
-    """Evaluate every point, print the table, write the files if a folder is given."""
+def run(model: str, config: "Config", axes: "Axes", jobs: str | None, folder: Path, json: bool) -> None:
+    """Evaluate every point, print the table, write the files."""
     from hwcompress import points
+    from hwcompress.config import given
     from hwcompress.explore.space import parse_grid
     from hwcompress.report import sweep as report
 
-    grid = parse_grid(axes["bits"], axes["sparsity"], axes["strategy"], axes["reuse"])
+    grid = parse_grid(axes, given(config))
     with screen.progress() as progress:
         result = points.sweep(model, config, grid, processes(jobs), progress)
-    if out is not None:
-        report.write(result, Path(out), Path(model).stem)
+    report.write(result, folder, Path(model).stem)
     if json:
         screen.say(report.to_json(result).rstrip("\n"))
     else:
         screen.console().print(report.table(result))
-        if out is not None:
-            screen.say(f"Sweep: {quote(out, 300)[1:-1]} ({', '.join(report.FILES)})")
+        screen.say(f"Sweep: {quote(str(folder), 300)[1:-1]} ({', '.join(report.FILES)})")
     if all(row.measured is None for row in result.rows):
         raise typer.Exit(1)
 

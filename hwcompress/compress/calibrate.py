@@ -3,11 +3,12 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
 
-from hwcompress.compress.formats import minmax_frac, mse_frac, percentile_frac
+from hwcompress.compress.formats import FRAC_LIMIT, minmax_frac, mse_frac, percentile_frac
 from hwcompress.compress.quantize import Quantized, Quantizer, Types
 from hwcompress.compress.stages import Stage, run_stages, stages
 from hwcompress.ir.fixed import FixedPoint, Format, Reals
@@ -17,6 +18,9 @@ from hwcompress.ops.lookup import MAX_TABLE_BITS, Lookup
 METHODS = ("minmax", "percentile", "mse")
 OUTPUT_BITS = 16
 BLIND_BITS = 4  # before the point, of an input without data and without a type: -8 .. 8
+FEW = 256  # calibration samples below which their extremes say too little
+MARGIN = 4 / 3  # by which ranges are then widened; the input's own are the sensor's
+WIDE = 12  # bits from which that costs nothing that matters
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,12 @@ class Site:
     values: Reals  # [samples, n] or the ends [2, n] of an interval
     feeds: Lookup | None
     fixed: Format | None
+    roomy: bool = False
+
+    @cached_property
+    def finest(self) -> int:
+        """Most fraction bits that may be chosen."""
+        return minmax_frac(self.values * MARGIN, self.bits, self.signed) if self.roomy else FRAC_LIMIT
 
 
 def calibrate(graph: Graph[Op], x: Reals | None, request: Request) -> Choice:
@@ -82,6 +92,8 @@ def calibrate(graph: Graph[Op], x: Reals | None, request: Request) -> Choice:
     if request.method == "auto":
         values, final = descend(sites, values, errors[best], error)
         notes.append(f"formats refined by measured output error to {final:.3g}")
+    if len(x) < FEW:
+        notes.append(f"ranges widened by {MARGIN - 1:.0%}: only {len(x)} calibration samples, {FEW} wanted")
     return Choice(quantizer.run(types(values)), types(values), tuple(notes))
 
 
@@ -101,7 +113,9 @@ def survey(graph: Graph[Op], x: Reals | None, request: Request) -> list[Site]:
     for stage, after in pairwise([*parts, None]):
         assert stage is not None
         value = stage.run(value) if x is not None else stage.interval(value)
-        sites.append(_site(stage, after, value, request))
+        site = _site(stage, after, value, request)
+        roomy = x is not None and site.feeds is None and (len(x) < FEW or site.bits >= WIDE)
+        sites.append(replace(site, roomy=roomy))
     return sites
 
 
@@ -130,7 +144,7 @@ def initial(site: Site, method: str) -> Format:
         frac = mse_frac(site.values, site.bits, site.signed, f)
     if site.key == "input" and _integers(site):
         frac = 0
-    return Format(FixedPoint(site.bits, frac, site.signed))
+    return Format(FixedPoint(site.bits, min(frac, site.finest), site.signed))
 
 
 def _integers(site: Site) -> bool:
@@ -152,7 +166,7 @@ def descend(
         if site.fixed is not None or (site.key == "input" and _integers(site)):
             continue
         for step in (1, -1):
-            moved, err = _moved(site.key, step, best, least, error)
+            moved, err = _moved(site, step, best, least, error)
             if err < least:
                 best, least = moved, err
                 break
@@ -160,7 +174,7 @@ def descend(
 
 
 def _moved(
-    key: str,
+    site: Site,
     step: int,
     values: dict[str, Format],
     least: float,
@@ -169,8 +183,11 @@ def _moved(
     """As far as one direction helps."""
     best = values
     while True:
-        fmt = best[key]
-        trial = {**best, key: replace(fmt, type=replace(fmt.type, frac=fmt.type.frac + step))}
+        fmt = best[site.key]
+        frac = fmt.type.frac + step
+        if frac > site.finest:
+            return best, least
+        trial = {**best, site.key: replace(fmt, type=replace(fmt.type, frac=frac))}
         err = error(trial)
         if err >= least:
             return best, least

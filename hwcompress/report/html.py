@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A report as one self-contained HTML file: no scripts, nothing loaded from elsewhere."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -10,7 +11,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from hwcompress.report.files import write_text
 from hwcompress.report.schema import Report
 from hwcompress.report.table import CELLS
-from hwcompress.report.text import count, real, share, shown
+from hwcompress.report.text import count, real, score, share, shown
 from hwcompress.resources import folder
 
 NAME = "report.html"
@@ -50,7 +51,8 @@ def environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    env.filters |= {"shown": shown, "count": count, "real": real}
+    filters: dict[str, Callable[..., str]] = {"shown": shown, "count": count, "real": real, "score": score}
+    env.filters.update(filters)
     return env
 
 

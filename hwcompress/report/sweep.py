@@ -14,10 +14,10 @@ from hwcompress.explore.sweep import Row, SweepResult
 from hwcompress.report.files import write_text
 from hwcompress.report.html import environment
 from hwcompress.report.table import BAD, GOOD, new_table, titled
-from hwcompress.report.text import count, real, shown
+from hwcompress.report.text import PERCENT, count, real, score, shown
 
 FILES = ("sweep.csv", "sweep.json", "pareto.html")
-WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 560, 340, 76, 46, 12, 16  # pixels
+WIDTH, HEIGHT, LEFT, BOTTOM, TOP, RIGHT = 560, 340, 76, 46, 12, 28  # pixels
 
 
 def table(result: SweepResult) -> RenderableType:
@@ -45,9 +45,7 @@ def table(result: SweepResult) -> RenderableType:
 
 def _quality(row: Row) -> str:
     m = row.measured
-    if m is None or m.fixed_metric is None:
-        return "-"
-    return f"{real(m.fixed_metric, 2)} %" if m.metric in ("top1", "binary") else real(m.fixed_metric, 5)
+    return "-" if m is None else score(m.fixed_metric, m.metric)
 
 
 def to_json(result: SweepResult) -> str:
@@ -137,8 +135,11 @@ def plots(result: SweepResult) -> tuple[Plot, ...]:
     ]
     scored = [row for row in rows if row.measured and row.measured.fixed_metric is not None]
     if scored and scored[0].measured:
-        name = scored[0].measured.metric or "accuracy"
+        metric = scored[0].measured.metric or "accuracy"
+        name = f"{metric}, %" if metric in PERCENT else metric
         made.append(_plot("Accuracy and LUTs", scored, "LUT", _field("lut"), name, _field("fixed_metric")))
+    elif all(row.measured and row.measured.agreement is not None for row in rows):
+        made.append(_plot("Agreement and LUTs", rows, "LUT", _field("lut"), "agreement, %", _field("agreement")))
     return tuple(made)
 
 

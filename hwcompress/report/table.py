@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from hwcompress.report.schema import LayerPart, Report, SynthesisPart
-from hwcompress.report.text import cell, count, real, share, shown
+from hwcompress.report.text import cell, count, real, score, share, shown
 
 CELLS = (("DSP", "dsp"), ("LUT", "lut"), ("FF", "ff"), ("RAMB18", "bram18"))
 EXACT = ("dsp", "bram18")
@@ -96,13 +96,11 @@ def accuracy(report: Report) -> RenderableType | None:
     a = report.accuracy
     if not a.samples:
         return None
-    unit = " %" if a.metric in ("top1", "binary", "agreement") else ""
-    digits = 2 if unit else 5
     table = new_table(["Metric"], ["Float", "Fixed", "Agreement", "SQNR"])
     table.add_row(
         shown(a.metric or "-"),
-        real(a.float_, digits, unit),
-        real(a.fixed, digits, unit),
+        score(a.float_, a.metric),
+        score(a.fixed, a.metric),
         real(a.agreement, 2, " %"),
         real(a.sqnr_db, 1, " dB"),
     )

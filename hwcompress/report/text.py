@@ -3,6 +3,8 @@
 
 from rich.text import Text
 
+PERCENT = ("top1", "binary", "agreement")  # metrics that are given in percent
+
 
 def shown(text: str, limit: int = 40) -> str:
     """The text on one line: unprintable characters escaped, cut in the middle to `limit` characters."""
@@ -27,6 +29,11 @@ def count(number: int | None) -> str:
 def real(number: float | None, digits: int = 2, unit: str = "") -> str:
     """A number with its unit; a dash for nothing."""
     return "-" if number is None else f"{number:.{digits}f}{unit}"
+
+
+def score(value: float | None, metric: str | None) -> str:
+    """The value of a metric, in percent where it is one."""
+    return real(value, 2, " %") if metric in PERCENT else real(value, 5)
 
 
 def share(used: int, available: int) -> str:

@@ -191,7 +191,8 @@ def test_a_written_config_gives_the_same_plan(command):
 
 @pytest.mark.slow
 def test_a_sweep_of_a_real_model(command):
-    arguments = ["--bits", "4,8", "--reuse", "4,16", "--jobs", "2", "--out", "s", "--json"]
+    axes = ["--bits", "4,8", "--reuse", "4,16", "--strategy", "auto", "--sparsity", "0"]
+    arguments = [*axes, "--jobs", "2", "--out", "s", "--json"]
     text = command("sweep", EXAMPLES / "pulsar_mlp.onnx", *arguments)
     points = json.loads(stdout(text))["points"]
     assert [(p["weight_bits"], p["reuse"]) for p in points] == [(4, 4), (4, 16), (8, 4), (8, 16)]
@@ -199,3 +200,15 @@ def test_a_sweep_of_a_real_model(command):
     assert points[0]["interval_cycles"] < points[1]["interval_cycles"]
     assert points[0]["lut"] < points[2]["lut"]
     assert {p.name for p in Path("s").iterdir()} == {"sweep.csv", "sweep.json", "pareto.html"}
+
+
+def test_a_sweep_takes_silent_axes_from_the_file_and_has_its_own_folder(command):
+    Path("c.toml").write_text('weight_bits = 5\nstrategy = "dsp"\nreuse = 16\n')
+    text = command(
+        "sweep", EXAMPLES / "pulsar_mlp.onnx", "--config", "c.toml", "--sparsity", "0", "--activation-bits", "6,7"
+    )
+    assert text.startswith("exit 0")
+    assert {p.name for p in Path("build/pulsar_mlp_sweep").iterdir()} == {"sweep.csv", "sweep.json", "pareto.html"}
+    points = json.loads(Path("build/pulsar_mlp_sweep/sweep.json").read_text())["points"]
+    found = [(p["weight_bits"], p["activation_bits"], p["strategy"], p["reuse"]) for p in points]
+    assert found == [(5, 6, "dsp", 16), (5, 7, "dsp", 16)]

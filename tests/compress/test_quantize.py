@@ -239,3 +239,24 @@ def test_a_clip_alone_is_a_requant_of_the_input() -> None:
     assert network.choice.quantized.graph.types[node.output].reals(
         node.op.run_codes(np.array([[-128, 0, 127]]))
     ).tolist() == [[-1.0, 0.0, 2.0]]
+
+
+@pytest.mark.parametrize(
+    ("samples", "bits", "frac"),
+    [
+        (255, 8, 5),  # 3.5 x 4/3 = 4.67 wants 8.0
+        (256, 8, 6),  # 3.5 fits below 4.0
+        (256, 11, 9),
+        (256, 12, 9),  # wide: room costs nothing
+    ],
+)
+def test_ranges_are_widened_where_few_samples_were_seen_or_bits_are_many(samples: int, bits: int, frac: int) -> None:
+    hidden = Dense(np.eye(2), np.zeros(2))
+    x = np.zeros((samples, 2))
+    x[:, 0], x[:, 1] = 3.5, np.linspace(0.0, 3.5, samples)
+    options = {"activation_bits": bits, "bias_correction": False, "calibration": "minmax"}
+    network = compressed(chain(2, hidden, RELU, hidden, RELU, Dense(np.ones((1, 2)), np.zeros(1))), options, x)
+    types = network.choice.types.values
+    assert types["dense_0"].type == types["dense_1"].type == FixedPoint(bits, frac, signed=False)
+    assert types["input"].type == FixedPoint(bits, bits - 2, signed=False)  # 3.5: the sensor's own range
+    assert any("calibration samples" in note for note in network.notes) == (samples < 256)

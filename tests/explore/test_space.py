@@ -4,12 +4,15 @@
 import pytest
 
 from hwcompress.errors import BadInput
-from hwcompress.explore.space import Grid, Point, parse_grid
+from hwcompress.explore.space import Axes, Grid, Point, parse_grid
+
+
+def grid(bits: str, sparsity: str, strategy: str, reuse: str) -> Grid:
+    return parse_grid(Axes(bits=bits, sparsity=sparsity, strategy=strategy, reuse=reuse), {})
 
 
 def test_every_combination_in_a_fixed_order():
-    grid = parse_grid("4,6x8", "0,0.5", "dsp", "1,auto")
-    points = grid.points()
+    points = grid("4,6x8", "0,0.5", "dsp", "1,auto").points()
     assert len(points) == len(set(points)) == 8
     assert points[0] == Point(4, 4, 0.0, "dsp", 1)
     assert points[1] == Point(4, 4, 0.0, "dsp", "auto")
@@ -24,7 +27,43 @@ def test_every_combination_in_a_fixed_order():
 
 
 def test_a_value_given_twice_counts_once():
-    assert parse_grid("8,8", "0", "auto", "1, 1").points() == (Point(8, 8, 0.0, "auto", 1),)
+    assert grid("8,8", "0", "auto", "1, 1").points() == (Point(8, 8, 0.0, "auto", 1),)
+
+
+def test_bits_of_weights_and_activations_apart_are_each_with_each():
+    assert parse_grid(Axes(weight_bits="4,auto", activation_bits="6,8"), {}).bits == (
+        (4, 6),
+        (4, 8),
+        ("auto", 6),
+        ("auto", 8),
+    )
+    assert parse_grid(Axes(weight_bits="4"), {}).bits == ((4, 8),)
+    assert parse_grid(Axes(activation_bits="4"), {}).bits == ((8, 4),)
+    for twice in (Axes(bits="8", weight_bits="8"), Axes(bits="8", activation_bits="8")):
+        with pytest.raises(BadInput, match=r"^--bits: both bits wanted there,"):
+            parse_grid(twice, {})
+
+
+def test_a_silent_axis_is_that_of_the_file():
+    file = {
+        "weight_bits": 5,
+        "activation_bits": "auto",
+        "sparsity": 0.25,
+        "strategy": "auto",
+        "reuse": 3,
+        "interval": 9,
+    }
+    assert parse_grid(Axes(), file).points() == (Point(5, "auto", 0.25, "auto", 3),)
+    assert parse_grid(Axes(bits="2", sparsity="1", strategy="dsp", reuse="auto"), file).points() == (
+        Point(2, 2, 1.0, "dsp", "auto"),
+    )
+    assert parse_grid(Axes(weight_bits="2"), file).bits == ((2, "auto"),)
+
+
+def test_the_axes_of_a_silent_user():
+    assert len(parse_grid(Axes(), {}).points()) == 48
+    assert parse_grid(Axes(), {"latency": 100}).reuse == ("auto",)
+    assert parse_grid(Axes(), {"prune": "threshold", "quality": 1.0}).sparsity == (0.0,)
 
 
 @pytest.mark.parametrize(
@@ -41,11 +80,11 @@ def test_a_value_given_twice_counts_once():
 )
 def test_a_wrong_list_gets_one_message(lists, message):
     with pytest.raises(BadInput) as error:
-        parse_grid(*lists)
+        grid(*lists)
     assert str(error.value).startswith(message)
     assert len(str(error.value)) < 200
 
 
 def test_a_grid_has_an_end():
-    with pytest.raises(BadInput, match="at most 20000 points wanted, 20001 found"):
+    with pytest.raises(BadInput, match="at most 20000 points wanted, 240012 found"):
         Grid(reuse=tuple(range(1, 20_002))).points()

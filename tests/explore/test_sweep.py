@@ -6,11 +6,11 @@ import io
 
 import pytest
 
-from hwcompress.explore.space import Point, parse_grid
+from hwcompress.explore.space import Axes, Point, parse_grid
 from hwcompress.explore.sweep import Row, SweepResult, groups, sweep
 from tests.explore.workers import dies_at_four_bits, figures, good
 
-POINTS = parse_grid("4,8", "0", "auto", "1,2,4").points()
+POINTS = parse_grid(Axes(bits="4,8", sparsity="0", strategy="auto", reuse="1,2,4"), {}).points()
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
@@ -47,13 +47,13 @@ def test_the_front_leaves_out_what_is_beaten_and_what_does_not_fit():
         4: figures(8, 4),
         8: figures(1, 8, fits=False),
     }
-    points = parse_grid("8", "0", "auto", "1,2,4,8").points()
+    points = parse_grid(Axes(bits="8", sparsity="0", strategy="auto", reuse="1,2,4,8"), {}).points()
     result = sweep(points, lambda ps: [Row(p, table[int(p.reuse)]) for p in ps], 1)
     assert [row.point.reuse for row in result.front] == [1, 4]
 
 
 def test_accuracy_counts_for_the_front_in_the_right_direction():
-    points = parse_grid("4,8", "0", "auto", "1").points()
+    points = parse_grid(Axes(bits="4,8", sparsity="0", strategy="auto", reuse="1"), {}).points()
     same_size = sweep(points, lambda ps: [Row(p, figures(1, 1, float(p.weight_bits))) for p in ps], 1)
     assert [row.point.weight_bits for row in same_size.front] == [8]
 
