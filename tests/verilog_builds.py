@@ -9,6 +9,7 @@ from hwcompress.emit import stream_port
 from hwcompress.engines.assemble import assemble
 from hwcompress.engines.pipeline import Pipeline
 from hwcompress.engines.plan import Plan
+from hwcompress.explore.choices import LUT_PER_BRAM18
 from hwcompress.explore.planner import stored
 from hwcompress.ir.fixed import Codes
 from hwcompress.ir.graph import CodeOp, Graph
@@ -18,7 +19,7 @@ from hwcompress.verify.bench import BenchSpec, write_bench
 
 def pipeline_of(graph: Graph[CodeOp], plan: Plan) -> Pipeline:
     """Assembled, with buffers sized and placed."""
-    return stored(size_buffers(assemble(graph, plan)))
+    return stored(size_buffers(assemble(graph, plan)), LUT_PER_BRAM18)
 
 
 def write_build(graph: Graph[CodeOp], plan: Plan, x: Codes, folder: Path) -> tuple[Pipeline, Timing]:

@@ -17,10 +17,21 @@ from hwcompress.hw.memory import bram18
 from hwcompress.ir.graph import CodeOp, Graph
 from hwcompress.ops import DenseCodes
 
-LUT_PER_BRAM18 = 100  # a memory moves to block RAM where that saves more LUTs than this
+LUT_PER_BRAM18 = 100  # a memory moves to block RAM where that saves more LUTs than this for each RAMB18
 KEEP = 20  # foldings of a layer that the search looks at
 SLACK = 1.25  # multipliers of a folding against the fewest
 UNROLL_LIMIT = 1 << 17  # weights; beyond, reuse 1 is offered only where it is asked for
+
+
+@dataclass(frozen=True, slots=True)
+class Memories:
+    """Where memories lie: in block RAM if that saves more LUTs than `luts` for each RAMB18; weights as `wanted`."""
+
+    luts: int = LUT_PER_BRAM18
+    wanted: Store | None = None
+
+
+Asked = tuple[LayerPlan, Memories]
 
 
 @dataclass(frozen=True)
@@ -30,7 +41,7 @@ class Space:
     layer: Layer
     cores: tuple[Core, ...]
     family: int
-    known: "dict[LayerPlan, Option]" = field(default_factory=dict["LayerPlan", "Option"], compare=False, repr=False)
+    known: "dict[Asked, Option]" = field(default_factory=dict["Asked", "Option"], compare=False, repr=False)
 
     @property
     def rows(self) -> int:
@@ -115,24 +126,30 @@ def exact_foldings(space: Space, reuse: int) -> list[tuple[int, int]]:
     return sorted(set(out), key=lambda f: (f[0] * f[1], f[1]))[:KEEP]
 
 
-def option(space: Space, plan: LayerPlan) -> Option:
-    """A layer plan with its cost; memories go where LUTs are saved."""
-    if plan not in space.known:
+def option(space: Space, plan: LayerPlan, memories: Memories) -> Option:
+    """A layer plan with its cost."""
+    key = (plan, memories)
+    if key not in space.known:
         total, suited = Resources(), plan
         for core in space.cores:
-            built, suited = _rebuilt(space, core, suited)
+            built, suited = _rebuilt(space, core, suited, memories)
             total += core_resources(built)
-        space.known[plan] = Option(suited, suited.reuse(space.rows, space.columns), total)
-    return space.known[plan]
+        space.known[key] = Option(suited, suited.reuse(space.rows, space.columns), total)
+    return space.known[key]
 
 
-def options(space: Space, folded: Iterable[tuple[int, int]], products: Iterable[Product], segment: int) -> list[Option]:
-    """Every folding with every product engine."""
+def options(
+    space: Space, folded: Iterable[tuple[int, int]], products: Iterable[Product], segment: int, memories: Memories
+) -> list[list[Option]]:
+    """For every folding, every product engine."""
     kinds = tuple(products) if space.layer.product is not None else (Product.LUT,)
-    return [option(space, LayerPlan(pe, simd, kind, segment)) for pe, simd in dict.fromkeys(folded) for kind in kinds]
+    return [
+        [option(space, LayerPlan(pe, simd, kind, segment), memories) for kind in kinds]
+        for pe, simd in dict.fromkeys(folded)
+    ]
 
 
-def _rebuilt(space: Space, core: Core, plan: LayerPlan) -> tuple[Core, LayerPlan]:
+def _rebuilt(space: Space, core: Core, plan: LayerPlan, memories: Memories) -> tuple[Core, LayerPlan]:
     """The template core under a plan, and the plan with the memory that suits."""
     if isinstance(core, DenseFolded | DenseUnrolled):
         common = (
@@ -141,30 +158,30 @@ def _rebuilt(space: Space, core: Core, plan: LayerPlan) -> tuple[Core, LayerPlan
         if plan.reuse(*core.weight.shape) == 1:
             return DenseUnrolled(*common, plan.product, plan.segment, space.family), plan
         built = DenseFolded(*common, plan.pe, plan.simd, plan.product, plan.segment, plan.weights, space.family)
-        store = better_store(built)
+        store = memories.wanted or better_store(built, memories.luts)
         return replace(built, store=store), replace(plan, weights=store)
     if isinstance(core, AffineLanes):
         affine = replace(core, lanes=min(plan.pe, len(core.scale)), product=plan.product)
         return affine, replace(plan, weights=affine.store)
     if isinstance(core, TableLanes):
         table = replace(core, lanes=min(plan.pe, space.layer.outputs))
-        store = better_store(table)
+        store = better_store(table, memories.luts)
         return replace(table, store=store), replace(plan, tables=store)
     assert isinstance(core, RequantLanes)
     return replace(core, lanes=min(plan.pe, space.layer.outputs)), plan
 
 
-def better_store(core: DenseFolded | TableLanes) -> Store:
-    """Block RAM where it saves more than LUT_PER_BRAM18 LUTs a RAMB18."""
+def better_store(core: DenseFolded | TableLanes, luts: int) -> Store:
+    """Block RAM where it saves more than `luts` LUTs a RAMB18."""
     shape = core.rom_shapes()[0]
     in_logic = core_resources(replace(core, store=Store.LOGIC)).lut
     in_block = core_resources(replace(core, store=Store.BLOCK))
     if shape.depth < 2 or in_block.bram18 == 0:
         return Store.LOGIC
-    return Store.BLOCK if in_logic - in_block.lut > LUT_PER_BRAM18 * in_block.bram18 else Store.LOGIC
+    return Store.BLOCK if in_logic - in_block.lut > luts * in_block.bram18 else Store.LOGIC
 
 
-def link(source: Space, a: Option, sink: Space, b: Option, interval: int) -> Resources | None:
+def link(source: Space, a: Option, sink: Space, b: Option, interval: int, luts: int) -> Resources | None:
     """Cost of what lies between two layers; None where a copy would be slower than the interval."""
     elements, lanes = source.layer.outputs, min(a.plan.pe, source.layer.outputs)
     columns = b.columns(sink)
@@ -174,25 +191,26 @@ def link(source: Space, a: Option, sink: Space, b: Option, interval: int) -> Res
         return Resources()
     width = source.cores[-1].lane_width
     if lanes >= elements or steps == 1 or columns % lanes == 0 or lanes % columns == 0:
-        return _buffer(max(columns, lanes) * width, elements, max(columns, lanes), columns)
+        return _buffer(max(columns, lanes) * width, elements, max(columns, lanes), columns, luts)
     part = gcd(columns, lanes)
     if ceil_div(elements, part) > interval:
         return None
-    return _buffer(lanes * width, elements, lanes, part) + _buffer(columns * width, elements, columns, columns)
+    copy = _buffer(lanes * width, elements, lanes, part, luts)
+    return copy + _buffer(columns * width, elements, columns, columns, luts)
 
 
-def _buffer(width: int, elements: int, per_word: int, columns: int) -> Resources:
+def _buffer(width: int, elements: int, per_word: int, columns: int, luts: int) -> Resources:
     words = ceil_div(elements, per_word)
     depth = 32 if words <= 16 else ceil_div(words + 16, 64) * 64
     sub = max(1, per_word // columns)
-    store = buffer_store(width, depth)
+    store = buffer_store(width, depth, luts)
     steps = ceil_div(elements, columns)
     return head_resources(Buffer("", width // per_word, per_word, depth, words, sub, steps, 1, steps, 1, store))
 
 
-def buffer_store(width: int, depth: int) -> Store:
-    """Block RAM for buffers whose LUTRAM would cost more."""
+def buffer_store(width: int, depth: int, luts: int) -> Store:
+    """Block RAM for buffers whose LUTRAM would cost more than `luts` LUTs for each RAMB18."""
     if depth <= 64:
         return Store.LOGIC
     sites = 8 * ceil_div(width, 7) * ceil_div(depth, 64)
-    return Store.BLOCK if sites > LUT_PER_BRAM18 * bram18(width, depth) else Store.LOGIC
+    return Store.BLOCK if sites > luts * bram18(width, depth) else Store.LOGIC

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The plan: folding and engine of every layer, for the smallest interval or for a goal, under a budget.
 
-For a given interval every layer gets options (folding x engine); a shortest path over the chain of layers takes
-the cheapest sequence at a given price of a DSP in LUTs, and the price is bisected: the highest one whose plan
-fits the LUT budget has the fewest DSPs (Lagrangian relaxation, Everett 1963). The smallest interval is bisected
-over the reuse values that exist.
+For a given interval every layer gets options (folding x engine x memory); explore/frontier.py knows the fewest LUTs for
+every number of DSPs, and the first of its plans that fits as a whole is taken. If block RAM or LUTs bind, memories
+move between them. The smallest interval is bisected over the reuse values that exist.
 """
 
 from collections.abc import Mapping
@@ -13,17 +12,21 @@ from dataclasses import dataclass, field, replace
 from hwcompress.cost.estimate import Estimate, estimate
 from hwcompress.cost.schedule import Timing, first_latency, ideal_interval, roomy, schedule, size_buffers
 from hwcompress.engines.assemble import assemble
-from hwcompress.engines.base import Product
+from hwcompress.engines.base import Product, Store, ceil_div
 from hwcompress.engines.head import Buffer
 from hwcompress.engines.pipeline import Interface, Pipeline
 from hwcompress.engines.plan import LayerPlan, Plan, layers
 from hwcompress.errors import BadInput, DoesNotFit
 from hwcompress.explore import choices
 from hwcompress.explore.choices import Option, Space
+from hwcompress.explore.frontier import Frontier
 from hwcompress.hw.cells import Resources
 from hwcompress.ir.graph import CodeOp, Graph
 
-PRICES = (1 << 20, 512, 256, 160, 128, 96, 72, 56, 44, 32, 24, 16, 10, 6, 3, 1, 0)  # LUTs a DSP
+DEARER = (400, 1600, 6400, 1 << 30)  # LUTs that a RAMB18 has to save, where block RAM binds
+CHEAPER = (25, 5)  # where LUTs do
+BELOW = 3  # intervals below the smallest found that are tried too: what fits is not quite monotone
+NEAR = 8  # intervals around the largest that keeps a latency
 SEGMENTS = (16, 8, 4, 2, 1)
 
 
@@ -62,6 +65,7 @@ class Planned:
     pipeline: Pipeline
     estimate: Estimate
     timing: Timing
+    bram_luts: int  # that a RAMB18 of a buffer had to save
     notes: tuple[str, ...] = ()
 
     def rank(self) -> tuple[int, int, int]:
@@ -84,7 +88,7 @@ def plan_network(graph: Graph[CodeOp], goal: Goal) -> Planned:
 
 def finished(found: Planned) -> Planned:
     """The plan with its buffers cut to size, and its exact figures."""
-    pipeline = stored(size_buffers(found.pipeline))
+    pipeline = stored(size_buffers(found.pipeline), found.bram_luts)
     return replace(found, pipeline=pipeline, estimate=estimate(pipeline, contents=True), timing=schedule(pipeline))
 
 
@@ -133,76 +137,101 @@ class _Search:
         parts = layers(graph)
         serial = {x.name: LayerPlan(1, 1, Product.LUT) for x in parts}
         self.spaces = choices.spaces(graph, Plan(serial, goal.interface, goal.family))
-        self._options: dict[tuple[str, int, int], list[Option]] = {}
 
     # Options of one layer
 
     def products(self, space: Space) -> tuple[Product, ...]:
         """Engines that the user allows."""
-        wish = self.goal.wishes.get(space.name, LayerWish()).product or self.goal.product
+        wish = self.wish(space).product or self.goal.product
         return (wish,) if wish else (Product.LUT, Product.DSP)
 
-    def options(self, space: Space, interval: int, segment: int) -> list[Option]:
-        """Ways to build a layer within an interval, cached."""
-        key = (space.name, interval, segment)
-        if key not in self._options:
-            wish = self.goal.wishes.get(space.name, LayerWish())
-            folded = _wished(space, wish) or choices.foldings(space, interval)
-            length = wish.segment or segment
-            self._options[key] = choices.options(space, folded, self.products(space), length)
-        return self._options[key]
+    def folded(self, space: Space, interval: int) -> list[tuple[int, int]]:
+        """Foldings of a layer within an interval."""
+        return _wished(space, self.wish(space)) or choices.foldings(space, interval)
+
+    def wish(self, space: Space) -> LayerWish:
+        """What the user fixed for a layer."""
+        return self.goal.wishes.get(space.name, LayerWish())
 
     def all_fixed(self) -> bool:
         """Whether every layer has its reuse or folding from the user."""
-        return all(_wished(s, self.goal.wishes.get(s.name, LayerWish())) for s in self.spaces)
+        return all(_wished(s, self.wish(s)) for s in self.spaces)
 
     # Whole networks
 
     def fixed(self) -> Planned:
         """The plan for a global reuse, each layer with the largest legal value not above it."""
-        table: list[list[Option]] = []
+        foldings: list[list[tuple[int, int]]] = []
+        interval = 1
         for space in self.spaces:
-            wish = self.goal.wishes.get(space.name, LayerWish())
-            folded = _wished(space, wish)
+            folded = _wished(space, self.wish(space))
             if not folded:
                 legal = choices.legal_reuse(space.rows, space.columns)
                 limit = self.goal.reuse or legal[-1]
                 folded = choices.exact_foldings(space, max(r for r in legal if r <= limit))
-            table.append(choices.options(space, folded, self.products(space), wish.segment or SEGMENTS[0]))
-        interval = max(o.reuse for row in table for o in row)
-        return self.priced(table, interval)
+            interval = max([interval, *(ceil_div(space.rows, p) * ceil_div(space.columns, q) for p, q in folded)])
+            foldings.append(folded)
+        return self.fewest(foldings, interval)
 
     def within(self, interval: int, segment: int = SEGMENTS[0]) -> Planned:
         """The plan with the fewest DSPs whose steps are at most `interval`."""
-        return self.priced([self.options(s, interval, segment) for s in self.spaces], interval)
+        return self.fewest([self.folded(s, interval) for s in self.spaces], interval, segment)
 
-    def priced(self, table: list[list[Option]], interval: int) -> Planned:
-        """Highest price of a DSP whose plan fits; else the one that comes nearest."""
-        links = self._links(table, interval)
-        seen: dict[tuple[int, ...], Planned] = {}
-        nearest: Planned | None = None
-        for price in PRICES:
-            path = _path(table, links, price)
-            if path in seen:
-                continue
-            chosen = zip(self.spaces, table, path, strict=True)
-            found = seen[path] = self.build({s.name: row[k].plan for s, row, k in chosen})
-            if not found.estimate.total.over(self.goal.budget):
-                return found
-            if nearest is None or _excess(found, self.goal) < _excess(nearest, self.goal):
-                nearest = found
-        assert nearest is not None
+    def fewest(self, foldings: list[list[tuple[int, int]]], interval: int, segment: int = SEGMENTS[0]) -> Planned:
+        """The plan with the fewest DSPs that fits; else the one that comes nearest."""
+        nearest = self._fewest(foldings, interval, segment, choices.LUT_PER_BRAM18)
+        over = nearest.estimate.total.over(self.goal.budget)
+        for luts in DEARER if "bram18" in over else CHEAPER if "lut" in over else ():
+            found = self._fewest(foldings, interval, segment, luts)
+            nearest = min(nearest, found, key=lambda p: _excess(p, self.goal))
+            if self.fits(found):
+                break
         return nearest
 
-    def _links(self, table: list[list[Option]], interval: int) -> list[list[list[Resources | None]]]:
-        pairs = zip(self.spaces, self.spaces[1:], table, table[1:], strict=False)
-        return [[[choices.link(s, a, t, b, interval) for b in after] for a in before] for s, t, before, after in pairs]
+    def _fewest(self, foldings: list[list[tuple[int, int]]], interval: int, segment: int, luts: int) -> Planned:
+        """At one worth of a RAMB18."""
+        table = [self._options(s, f, segment, luts) for s, f in zip(self.spaces, foldings, strict=True)]
+        frontier = Frontier(table, self._links(table, interval, luts), self.goal.budget.dsp, luts)
+        steps = frontier.steps()
 
-    def build(self, chosen: Mapping[str, LayerPlan]) -> Planned:
+        def built(k: int) -> Planned:
+            chosen = zip(self.spaces, frontier.options(steps[k]), strict=True)
+            return self.build({s.name: o.plan for s, o in chosen}, luts)
+
+        first = built(0)
+        if self.fits(first) or len(steps) == 1:
+            return first
+        lo, hi, best = 0, len(steps) - 1, built(-1)
+        if not self.fits(best):
+            return min(first, best, key=lambda p: _excess(p, self.goal))
+        while lo + 1 < hi:
+            middle = (lo + hi) // 2
+            found = built(middle)
+            if self.fits(found):
+                best, hi = found, middle
+            else:
+                lo = middle
+        return best
+
+    def _options(self, space: Space, folded: list[tuple[int, int]], segment: int, luts: int) -> list[list[Option]]:
+        wish = self.wish(space)
+        wanted = Store(wish.memory) if wish.memory else None
+        memories = choices.Memories(luts, wanted)
+        return choices.options(space, folded, self.products(space), wish.segment or segment, memories)
+
+    def _links(self, table: list[list[list[Option]]], interval: int, luts: int) -> list[list[list[Resources | None]]]:
+        pairs = zip(self.spaces, self.spaces[1:], table, table[1:], strict=False)
+        return [
+            [[choices.link(s, a[0], t, b[0], interval, luts) for b in after] for a in before]
+            for s, t, before, after in pairs
+        ]
+
+    def build(self, chosen: Mapping[str, LayerPlan], luts: int) -> Planned:
         """Assemble with roomy buffers: estimate, latency, and the interval that such buffers allow."""
         plan = Plan(chosen, self.goal.interface, self.goal.family)
-        pipeline = stored(roomy(assemble(self.graph, plan)))
-        return Planned(plan, pipeline, estimate(pipeline), Timing(first_latency(pipeline), ideal_interval(pipeline)))
+        pipeline = stored(roomy(assemble(self.graph, plan)), luts)
+        timing = Timing(first_latency(pipeline), ideal_interval(pipeline))
+        return Planned(plan, pipeline, estimate(pipeline), timing, luts)
 
     def fits(self, found: Planned) -> bool:
         """Whether the budget holds."""
@@ -220,18 +249,30 @@ class _Search:
     def fastest(self) -> Planned:
         """The smallest interval that fits."""
         values = self.intervals()
-        last = self.within(values[-1])
-        if not self.fits(last):
+        hi = len(values) - 1
+        last = best = self.within(values[hi])
+        while not self.fits(best) and hi > max(0, len(values) - NEAR):
+            hi -= 1
+            best = self.within(values[hi])
+        if not self.fits(best):
             raise DoesNotFit(_misfit(last, self.goal, list(last.estimate.total.over(self.goal.budget))))
-        lo, hi, best = 0, len(values) - 1, last
+        lo = 0
         while lo < hi:
             middle = (lo + hi) // 2
-            found = self.within(values[middle]) if self._hopeful(values[middle]) else None
-            if found and self.fits(found):
+            if found := self._fitting(values[middle]):
                 best, hi = found, middle
             else:
                 lo = middle + 1
+        for value in values[max(0, lo - BELOW) : lo]:
+            if found := self._fitting(value):
+                return found
         return best
+
+    def _fitting(self, interval: int) -> Planned | None:
+        """The plan within an interval if it keeps that and the budget."""
+        found = self.within(interval) if self._hopeful(interval) else None
+        kept = found is not None and found.timing.interval_cycles <= interval and self.fits(found)
+        return found if kept else None
 
     def _hopeful(self, interval: int) -> bool:
         """Whether the cheapest options could fit: fewer cells than products say no at once."""
@@ -259,17 +300,21 @@ class _Search:
         """Latency at most the goal, then the fewest DSPs, LUTs, latency."""
         limit = min(latency, self.goal.interval or latency)
         values = [v for v in self.intervals() if v <= limit]
-        tried: list[Planned] = []
-        for value in _spread(values):
-            for segment in SEGMENTS:
-                found = self.within(value, segment)
-                tried.append(found)
-                if found.timing.latency_cycles <= latency or Product.DSP not in _products(found):
-                    break
-        good = [p for p in tried if p.timing.latency_cycles <= latency and self.fits(p)]
-        if good:
-            return min(good, key=Planned.rank)
-        quickest = min(tried, key=lambda p: (not self.fits(p), p.timing.latency_cycles))
+        tried: dict[int, Planned] = {}
+
+        def good(k: int) -> bool:
+            if k not in tried:
+                tried[k] = self._quick(values[k], latency)
+            return tried[k].timing.latency_cycles <= latency and self.fits(tried[k])
+
+        lo, hi = 0, len(values)
+        while lo + 1 < hi:
+            middle = (lo + hi) // 2
+            lo, hi = (middle, hi) if good(middle) else (lo, middle)
+        best = [tried[k] for k in range(max(0, lo - NEAR), min(len(values), lo + NEAR + 1)) if good(k)]
+        if best:
+            return min(best, key=Planned.rank)
+        quickest = min(tried.values(), key=lambda p: (not self.fits(p), p.timing.latency_cycles))
         if self.fits(quickest):
             raise DoesNotFit(
                 f"latency: wanted at most {latency} cycles, the best found is {quickest.timing.latency_cycles}; "
@@ -277,46 +322,24 @@ class _Search:
             )
         raise DoesNotFit(_misfit(quickest, self.goal, list(quickest.estimate.total.over(self.goal.budget))))
 
+    def _quick(self, interval: int, latency: int) -> Planned:
+        """The plan within an interval with the longest DSP cascades that keep the latency."""
+        found = self.within(interval)
+        for segment in SEGMENTS[1:]:
+            if found.timing.latency_cycles <= latency or Product.DSP not in _products(found):
+                break
+            found = min(found, self.within(interval, segment), key=lambda p: p.timing.latency_cycles)
+        return found
+
 
 def _products(found: Planned) -> set[Product]:
     return {p.product for p in found.plan.layers.values()}
-
-
-def _spread(values: list[int]) -> list[int]:
-    """At most 16 of the values, the ends among them."""
-    if len(values) <= 16:
-        return values
-    return sorted({values[round(k * (len(values) - 1) / 15)] for k in range(16)})
 
 
 def _excess(found: Planned, goal: Goal) -> float:
     """How far over the budget, as the largest ratio."""
     total, budget = found.estimate.total, goal.budget
     return max(getattr(total, k) / max(1, getattr(budget, k)) for k in ("dsp", "lut", "ff", "bram18"))
-
-
-def _path(table: list[list[Option]], links: list[list[list[Resources | None]]], price: int) -> tuple[int, ...]:
-    """Cheapest option of every layer, one after the other (Viterbi), at `price` LUTs a DSP."""
-
-    def worth(r: Resources) -> int:
-        return r.dsp * price + r.lut
-
-    costs = [worth(o.cost) for o in table[0]]
-    back: list[list[int]] = []
-    for row, between in zip(table[1:], links, strict=True):
-        step: list[int] = []
-        after: list[int] = []
-        for b, choice in enumerate(row):
-            ways = [(costs[a] + worth(cells), a) for a in range(len(costs)) if (cells := between[a][b]) is not None]
-            total, origin = min(ways) if ways else (1 << 50, 0)
-            step.append(origin)
-            after.append(total + worth(choice.cost))
-        back.append(step)
-        costs = after
-    path = [costs.index(min(costs))]
-    for step in reversed(back):
-        path.append(step[path[-1]])
-    return tuple(reversed(path))
 
 
 def _wished(space: Space, wish: LayerWish) -> list[tuple[int, int]]:
@@ -351,12 +374,12 @@ def _matches(folding: tuple[int, int], wish: LayerWish) -> bool:
     return wish.pe in (None, folding[0]) and wish.simd in (None, folding[1])
 
 
-def stored(pipeline: Pipeline) -> Pipeline:
+def stored(pipeline: Pipeline, luts: int) -> Pipeline:
     """Buffers in the memory that suits their size."""
     islands = list(pipeline.islands)
     for k, island in enumerate(islands):
         if isinstance(island.head, Buffer):
             head = island.head
-            islands[k] = replace(island, head=replace(head, store=choices.buffer_store(head.width, head.depth)))
-    out = choices.buffer_store(pipeline.output.data_bits, pipeline.output_depth)
+            islands[k] = replace(island, head=replace(head, store=choices.buffer_store(head.width, head.depth, luts)))
+    out = choices.buffer_store(pipeline.output.data_bits, pipeline.output_depth, luts)
     return replace(pipeline, islands=tuple(islands), output_store=out)

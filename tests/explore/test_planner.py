@@ -3,16 +3,20 @@
 
 import itertools
 
+import numpy as np
 import pytest
 
-from hwcompress.engines.base import Product, ceil_div
+from hwcompress.engines.base import Product, Store, ceil_div
 from hwcompress.engines.pipeline import Interface
 from hwcompress.engines.plan import layers
 from hwcompress.errors import BadInput, DoesNotFit
 from hwcompress.explore.choices import legal_reuse
 from hwcompress.explore.planner import Goal, LayerWish, plan_network
 from hwcompress.hw.cells import Resources
-from hwcompress.ops import DenseCodes
+from hwcompress.ir.fixed import FixedPoint, Format
+from hwcompress.ir.graph import CodeOp, Graph, Node
+from hwcompress.ir.types import TensorType
+from hwcompress.ops import DenseCodes, Requant
 from tests.random_networks import random_network
 
 PLENTY = Resources(10_000, 1_000_000, 2_000_000, 10_000)
@@ -20,6 +24,16 @@ PLENTY = Resources(10_000, 1_000_000, 2_000_000, 10_000)
 
 def goal(budget: Resources = PLENTY, explicit: tuple[str, ...] = (), **wanted: object) -> Goal:
     return Goal(budget, frozenset(explicit), 2, Interface.AXIS, **wanted)  # type: ignore[arg-type]
+
+
+def chain_of(op: DenseCodes) -> Graph[CodeOp]:
+    """One layer between codes of 8 bits."""
+    rows, columns = op.weight.shape
+    x, byte = TensorType(columns, FixedPoint(8, 7)), Format(FixedPoint(8, 4))
+    acc = op.infer(x)
+    requant = Requant(byte, np.full(rows, acc.element.frac - 4), -128, 127)
+    nodes = (Node[CodeOp]("n", op, "x", "acc"), Node[CodeOp]("n", requant, "acc", "y"))
+    return Graph("g", "x", columns, nodes, {"x": x, "acc": acc, "y": requant.infer(acc)})
 
 
 @pytest.mark.parametrize(("rows", "columns"), [(1, 1), (5, 7), (12, 9), (1, 30), (17, 1)])
@@ -74,3 +88,51 @@ def test_a_given_reuse_beats_the_targets_budget_but_not_the_users() -> None:
     assert any("exceeds the target's budget in lut" in note for note in found.notes)
     with pytest.raises(DoesNotFit):
         plan_network(graph, goal(tight, ("lut",), reuse=1, product=Product.LUT))
+
+
+def test_block_ram_that_is_not_there_becomes_logic_and_the_other_way_round() -> None:
+    wide = DenseCodes(
+        np.random.default_rng(1).integers(-128, 128, (64, 64)), FixedPoint(8, 7), (), np.zeros(64, np.int64)
+    )
+    graph = chain_of(wide)
+    free = plan_network(graph, goal(product=Product.DSP, interval=2048))
+    assert free.estimate.total.bram18 > 0
+    none = plan_network(graph, goal(Resources(10_000, 1_000_000, 2_000_000, 0), ("bram18",), interval=2048))
+    assert none.estimate.total.bram18 == 0
+    assert none.timing.interval_cycles <= 2048
+    quick = plan_network(graph, goal(product=Product.DSP, interval=64))
+    assert quick.estimate.total.bram18 == 0
+    few = Resources(10_000, quick.estimate.total.lut - 200, 2_000_000, 10_000)
+    moved = plan_network(graph, goal(few, ("lut",), product=Product.DSP, interval=64))
+    assert moved.estimate.total.bram18 > 0
+    assert not moved.estimate.total.over(few)
+
+
+@pytest.mark.parametrize("memory", ["logic", "block"])
+def test_a_layer_gets_the_memory_it_asks_for(memory: str) -> None:
+    wide = DenseCodes(
+        np.random.default_rng(1).integers(-128, 128, (16, 16)), FixedPoint(8, 7), (), np.zeros(16, np.int64)
+    )
+    found = plan_network(chain_of(wide), goal(reuse=64, wishes={"dense_0": LayerWish(memory=memory)}))
+    assert found.plan.layers["dense_0"].weights == Store(memory)
+    assert (found.estimate.total.bram18 > 0) == (memory == "block")
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_no_interval_near_the_one_found_fits_with_fewer_dsps(seed: int) -> None:
+    graph, _ = random_network(seed)
+    plenty = plan_network(graph, goal())
+    half = Resources(plenty.estimate.total.lut // 40, plenty.estimate.total.lut // 2, 2_000_000, 10_000)
+    found = plan_network(graph, goal(half, ("lut", "dsp")))
+    assert not found.estimate.total.over(half)
+    for reuse in range(1, found.timing.interval_cycles):
+        with pytest.raises(DoesNotFit):
+            plan_network(graph, goal(half, ("lut", "dsp"), interval=reuse))
+    for product in Product:
+        try:
+            other = plan_network(
+                graph, goal(half, ("lut", "dsp"), interval=found.timing.interval_cycles, product=product)
+            )
+        except DoesNotFit:
+            continue
+        assert found.estimate.total.dsp <= other.estimate.total.dsp
