@@ -2,6 +2,7 @@
 """The command line: arguments in, exit status out. Heavy modules are imported by the command that needs them."""
 
 import io
+import os
 import sys
 from collections.abc import Sequence
 
@@ -19,6 +20,8 @@ def run(arguments: Sequence[str]) -> int:
 
 def main() -> None:
     """The command `hwcompress`."""
+    # One thread: waiting for others costs more than products of this size, and a sweep has a process on every core.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
