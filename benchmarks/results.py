@@ -36,7 +36,7 @@ RUNS: dict[str, tuple[tuple[int, str], ...]] = {
     "jet_keras_3layer": ((16, "dsp"), (64, "auto"), (256, "dsp"), (1, "dsp")),
     "lenet300_mnist": ((784, "dsp"), (1568, "auto"), (3136, "dsp")),
     "pulsar_mlp": ((8, "dsp"), (16, "auto"), (64, "dsp"), (1, "auto")),
-    "mlperf_tiny_ad_autoencoder": ((640, "dsp"), (1280, "auto"), (2560, "dsp")),
+    "mlperf_tiny_ad_autoencoder": ((640, "dsp"), (1280, "dsp"), (2560, "dsp")),
     "jet_three_layer_keras": ((8, "dsp"), (32, "auto"), (128, "dsp"), (1, "dsp")),
     "jet_three_layer_bn_keras": ((16, "auto"), (32, "dsp"), (512, "dsp"), (1, "dsp")),
 }
@@ -69,11 +69,11 @@ def shared_cases(folder: Path) -> ModuleType:
 
 
 def emitted(build: Path) -> str:
-    """Digest of the hardware and of what its benches compare."""
+    """Digest of the hardware and of what its benches compare; not of the benches' own code."""
     digest = hashlib.sha256()
     for folder in ("verilog", "hls", "bench"):
         for path in sorted((build / folder).rglob("*")):
-            if path.is_file():
+            if path.is_file() and "run_" not in str(path.relative_to(build)) and path.suffix != ".py":
                 digest.update(f"{path.relative_to(build)}\0".encode() + path.read_bytes())
     return digest.hexdigest()
 

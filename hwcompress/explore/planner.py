@@ -191,7 +191,8 @@ class _Search:
     def _fewest(self, foldings: list[list[tuple[int, int]]], interval: int, segment: int, luts: int) -> Planned:
         """At one worth of a RAMB18."""
         table = [self._options(s, f, segment, luts) for s, f in zip(self.spaces, foldings, strict=True)]
-        frontier = Frontier(table, self._links(table, interval, luts), self.goal.budget.dsp, luts)
+        price = luts if luts in DEARER else 0  # block RAM that is there costs nothing
+        frontier = Frontier(table, self._links(table, interval, luts), self.goal.budget.dsp, price)
         steps = frontier.steps()
 
         def built(k: int) -> Planned:
