@@ -26,7 +26,7 @@ SPEC: dict[str, Any] = RUN["spec"]
 IN, OUT = SPEC["input"], SPEC["output"]
 AXIS = SPEC["interface"] == "axis"
 TURN = SPEC["latency_cycles"] + SPEC["interval_cycles"]
-BRIEF = bool(RUN["brief"])
+BRIEF = bool(RUN.get("brief"))
 TIMED = 12  # frames that make an interval measurement
 KEPT = 256  # frames whose times the harness keeps
 PAUSES = ((64, 0, 64, 0), (200, 3, 30, 0), (20, 0, 200, 7), (8, 255, 8, 255))  # source n/256, dwell; sink n/256, dwell
