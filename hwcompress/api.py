@@ -20,7 +20,8 @@ from hwcompress.emit import Emission, emit
 from hwcompress.engines.base import Product
 from hwcompress.engines.pipeline import Interface
 from hwcompress.engines.plan import layers
-from hwcompress.explore.planner import Goal, LayerWish, Planned, plan_network
+from hwcompress.explore.goal import Goal, LayerWish
+from hwcompress.explore.planner import Planned, plan_network
 from hwcompress.frontend.arrange import arrange
 from hwcompress.frontend.model import Model
 from hwcompress.frontend.onnx_import import load

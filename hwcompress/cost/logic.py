@@ -21,8 +21,14 @@ from hwcompress.ir.fixed import Codes, Rounding
 
 
 def rom(width: int, depth: int) -> Cells:
-    """A ROM in logic with its output register."""
-    return (width * ceil_div(depth, 64), width) if depth > 1 else (0, 0)
+    """A ROM in logic with its output register, whatever its contents: 64 words a LUT, and what selects among them."""
+    blocks = ceil_div(depth, 64)
+    return (width * (blocks + selection(blocks)), width) if depth > 1 else (0, 0)
+
+
+def selection(blocks: int) -> int:
+    """LUTs that choose one of the blocks of a column; up to 4 that is MUXF7 and MUXF8."""
+    return ceil_div(blocks - 1, 3) if blocks > 4 else 0
 
 
 def lutram(width: int, depth: int) -> Cells:
@@ -124,8 +130,7 @@ def rom_of(words: Sequence[int], width: int) -> Cells:
     used = int((pieces != pieces[:, :1]).any(axis=1).sum())
     if 1 < blocks <= 4:  # the mapper does not see that pieces are constant
         used = len(columns) * blocks
-    select = len(columns) * ceil_div(blocks - 1, 3) if blocks > 4 else 0  # up to 4 blocks: MUXF7 and MUXF8
-    return used + select, len(columns)
+    return used + len(columns) * selection(blocks), len(columns)
 
 
 def roms(core: DenseFolded | AffineLanes, contents: bool) -> Cells:

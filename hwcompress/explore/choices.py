@@ -19,16 +19,22 @@ from hwcompress.ops import DenseCodes
 
 LUT_PER_BRAM18 = 100  # a memory moves to block RAM where that saves more LUTs than this for each RAMB18
 KEEP = 20  # foldings of a layer that the search looks at
+KEEP_TILE = 6  # and those for the next smaller depth of a block RAM
+BLOCK_DEPTHS = tuple(512 << k for k in range(6))  # words of a RAMB18 at 36 .. 1 bits
 SLACK = 1.25  # multipliers of a folding against the fewest
 UNROLL_LIMIT = 1 << 17  # weights; beyond, reuse 1 is offered only where it is asked for
 
 
 @dataclass(frozen=True, slots=True)
 class Memories:
-    """Where memories lie: in block RAM if that saves more LUTs than `luts` for each RAMB18; weights as `wanted`."""
+    """Where memories lie: in block RAM if that saves more LUTs than `luts` for each RAMB18; weights as `wanted`.
+
+    mixed: folded weights in each of both, for the planner to choose.
+    """
 
     luts: int = LUT_PER_BRAM18
     wanted: Store | None = None
+    mixed: bool = False
 
 
 Asked = tuple[LayerPlan, Memories]
@@ -99,7 +105,19 @@ def legal_reuse(rows: int, columns: int) -> list[int]:
 
 
 def foldings(space: Space, interval: int) -> list[tuple[int, int]]:
-    """(PE, SIMD) with reuse at most `interval`, fewest multipliers first."""
+    """(PE, SIMD) with reuse at most `interval`, fewest multipliers first; those that just fill block RAMs too."""
+    kept = _thrifty(space, interval)[:KEEP]
+    tile = max([depth for depth in BLOCK_DEPTHS if depth < interval], default=0)
+    if tile:
+        kept += [f for f in _thrifty(space, tile)[:KEEP_TILE] if f not in kept]
+    unrolled = (space.rows, space.columns)
+    if unrolled not in kept and space.rows * space.columns <= UNROLL_LIMIT:
+        kept.append(unrolled)
+    return kept
+
+
+def _thrifty(space: Space, interval: int) -> list[tuple[int, int]]:
+    """Foldings within SLACK of the fewest multipliers, fewest first."""
     out: list[tuple[int, int]] = []
     for simd in minimal_sizes(space.columns):
         column_steps = ceil_div(space.columns, simd)
@@ -107,11 +125,7 @@ def foldings(space: Space, interval: int) -> list[tuple[int, int]]:
             out.append((ceil_div(space.rows, min(space.rows, interval // column_steps)), simd))
     out.sort(key=lambda f: (f[0] * f[1], f[1]))
     fewest = out[0][0] * out[0][1]
-    kept = [f for f in out if f[0] * f[1] <= SLACK * fewest][:KEEP]
-    unrolled = (space.rows, space.columns)
-    if unrolled not in kept and space.rows * space.columns <= UNROLL_LIMIT:
-        kept.append(unrolled)
-    return kept
+    return [f for f in out if f[0] * f[1] <= SLACK * fewest]
 
 
 def exact_foldings(space: Space, reuse: int) -> list[tuple[int, int]]:
@@ -141,10 +155,13 @@ def option(space: Space, plan: LayerPlan, memories: Memories) -> Option:
 def options(
     space: Space, folded: Iterable[tuple[int, int]], products: Iterable[Product], segment: int, memories: Memories
 ) -> list[list[Option]]:
-    """For every folding, every product engine."""
+    """For every folding, every product engine, and every memory if they are mixed."""
     kinds = tuple(products) if space.layer.product is not None else (Product.LUT,)
+    ways = (
+        [replace(memories, wanted=w, mixed=False) for w in (Store.LOGIC, Store.BLOCK)] if memories.mixed else [memories]
+    )
     return [
-        [option(space, LayerPlan(pe, simd, kind, segment), memories) for kind in kinds]
+        [option(space, LayerPlan(pe, simd, kind, segment), way) for kind in kinds for way in ways]
         for pe, simd in dict.fromkeys(folded)
     ]
 

@@ -7,54 +7,28 @@ move between them. The smallest interval is bisected over the reuse values that 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from hwcompress.cost.estimate import Estimate, estimate
 from hwcompress.cost.schedule import Timing, first_latency, ideal_interval, roomy, schedule, size_buffers
 from hwcompress.engines.assemble import assemble
 from hwcompress.engines.base import Product, Store, ceil_div
 from hwcompress.engines.head import Buffer
-from hwcompress.engines.pipeline import Interface, Pipeline
+from hwcompress.engines.pipeline import Pipeline
 from hwcompress.engines.plan import LayerPlan, Plan, layers
-from hwcompress.errors import BadInput, DoesNotFit
+from hwcompress.errors import DoesNotFit
 from hwcompress.explore import choices
 from hwcompress.explore.choices import Option, Space
 from hwcompress.explore.frontier import Frontier
+from hwcompress.explore.goal import Goal, LayerWish, wished
 from hwcompress.hw.cells import Resources
 from hwcompress.ir.graph import CodeOp, Graph
 
-DEARER = (400, 1600, 6400, 1 << 30)  # LUTs that a RAMB18 has to save, where block RAM binds
-CHEAPER = (25, 5)  # where LUTs do
+WORTH = (2, 5, 10, 20, 40, 60, 80, 100, 130, 160, 200, 240, 280, 320, 400, 600, 1200, 1 << 20)  # LUTs of a RAMB18
 BELOW = 3  # intervals below the smallest found that are tried too: what fits is not quite monotone
+TIGHTER = 4  # searches with less, where the contents of ROMs turn out to cost more than the search assumed
 NEAR = 8  # intervals around the largest that keeps a latency
 SEGMENTS = (16, 8, 4, 2, 1)
-
-
-@dataclass(frozen=True)
-class LayerWish:
-    """What the user fixed for one layer; None is free."""
-
-    reuse: int | None = None  # strict
-    pe: int | None = None
-    simd: int | None = None
-    product: Product | None = None
-    segment: int | None = None
-    memory: str | None = None  # logic or block
-
-
-@dataclass(frozen=True)
-class Goal:
-    """Everything the planner is asked."""
-
-    budget: Resources  # of the target, lowered by --max-*
-    explicit: frozenset[str]  # resources whose limit the user gave
-    family: int
-    interface: Interface
-    reuse: int | None = None  # global; None is auto
-    product: Product | None = None  # None is auto
-    interval: int | None = None
-    latency: int | None = None
-    wishes: Mapping[str, LayerWish] = field(default_factory=dict[str, LayerWish])
 
 
 @dataclass(frozen=True)
@@ -83,7 +57,16 @@ def plan_network(graph: Graph[CodeOp], goal: Goal) -> Planned:
     search = _Search(graph, goal)
     if goal.reuse is not None or search.all_fixed():
         return _accept(finished(search.fixed()), goal)
-    return finished(_choose(search, goal))
+    found = finished(_choose(search, goal))
+    for _ in range(TIGHTER):
+        if not (over := found.estimate.total.over(goal.budget)):
+            break
+        search.tighten(found.estimate.total)
+        try:
+            found = finished(_choose(search, goal))
+        except DoesNotFit:
+            raise DoesNotFit(_misfit(found, goal, list(over))) from None
+    return found
 
 
 def finished(found: Planned) -> Planned:
@@ -147,7 +130,7 @@ class _Search:
 
     def folded(self, space: Space, interval: int) -> list[tuple[int, int]]:
         """Foldings of a layer within an interval."""
-        return _wished(space, self.wish(space)) or choices.foldings(space, interval)
+        return wished(space, self.wish(space)) or choices.foldings(space, interval)
 
     def wish(self, space: Space) -> LayerWish:
         """What the user fixed for a layer."""
@@ -155,7 +138,7 @@ class _Search:
 
     def all_fixed(self) -> bool:
         """Whether every layer has its reuse or folding from the user."""
-        return all(_wished(s, self.wish(s)) for s in self.spaces)
+        return all(wished(s, self.wish(s)) for s in self.spaces)
 
     # Whole networks
 
@@ -164,7 +147,7 @@ class _Search:
         foldings: list[list[tuple[int, int]]] = []
         interval = 1
         for space in self.spaces:
-            folded = _wished(space, self.wish(space))
+            folded = wished(space, self.wish(space))
             if not folded:
                 legal = choices.legal_reuse(space.rows, space.columns)
                 limit = self.goal.reuse or legal[-1]
@@ -179,20 +162,29 @@ class _Search:
 
     def fewest(self, foldings: list[list[tuple[int, int]]], interval: int, segment: int = SEGMENTS[0]) -> Planned:
         """The plan with the fewest DSPs that fits; else the one that comes nearest."""
-        nearest = self._fewest(foldings, interval, segment, choices.LUT_PER_BRAM18)
-        over = nearest.estimate.total.over(self.goal.budget)
-        for luts in DEARER if "bram18" in over else CHEAPER if "lut" in over else ():
-            found = self._fewest(foldings, interval, segment, luts)
+        nearest = self._fewest(foldings, interval, segment, choices.Memories())
+        if not {"bram18", "lut"} & {*nearest.estimate.total.over(self.goal.budget)}:
+            return nearest
+        lo, hi = 0, len(WORTH)
+        while lo < hi and not self.fits(nearest):
+            middle = (lo + hi) // 2
+            found = self._fewest(foldings, interval, segment, choices.Memories(WORTH[middle], mixed=True))
             nearest = min(nearest, found, key=lambda p: _excess(p, self.goal))
-            if self.fits(found):
-                break
+            total, budget = found.estimate.total, self.goal.budget
+            if total.bram18 / max(1, budget.bram18) > total.lut / max(1, budget.lut):
+                lo = middle + 1
+            else:
+                hi = middle
         return nearest
 
-    def _fewest(self, foldings: list[list[tuple[int, int]]], interval: int, segment: int, luts: int) -> Planned:
-        """At one worth of a RAMB18."""
-        table = [self._options(s, f, segment, luts) for s, f in zip(self.spaces, foldings, strict=True)]
-        price = luts if luts in DEARER else 0  # block RAM that is there costs nothing
-        frontier = Frontier(table, self._links(table, interval, luts), self.goal.budget.dsp, price)
+    def _fewest(
+        self, foldings: list[list[tuple[int, int]]], interval: int, segment: int, memories: choices.Memories
+    ) -> Planned:
+        """At one worth of a RAMB18; where memories follow a rule, block RAM that is there costs nothing."""
+        luts = memories.luts
+        table = [self._options(s, f, segment, memories) for s, f in zip(self.spaces, foldings, strict=True)]
+        links = self._links(table, interval, luts)
+        frontier = Frontier(table, links, self.goal.budget.dsp, luts if memories.mixed else 0)
         steps = frontier.steps()
 
         def built(k: int) -> Planned:
@@ -214,10 +206,12 @@ class _Search:
                 lo = middle
         return best
 
-    def _options(self, space: Space, folded: list[tuple[int, int]], segment: int, luts: int) -> list[list[Option]]:
+    def _options(
+        self, space: Space, folded: list[tuple[int, int]], segment: int, memories: choices.Memories
+    ) -> list[list[Option]]:
         wish = self.wish(space)
-        wanted = Store(wish.memory) if wish.memory else None
-        memories = choices.Memories(luts, wanted)
+        if wish.memory:
+            memories = replace(memories, wanted=Store(wish.memory), mixed=False)
         return choices.options(space, folded, self.products(space), wish.segment or segment, memories)
 
     def _links(self, table: list[list[list[Option]]], interval: int, luts: int) -> list[list[list[Resources | None]]]:
@@ -233,6 +227,13 @@ class _Search:
         pipeline = stored(roomy(assemble(self.graph, plan)), luts)
         timing = Timing(first_latency(pipeline), ideal_interval(pipeline))
         return Planned(plan, pipeline, estimate(pipeline), timing, luts)
+
+    def tighten(self, total: Resources) -> None:
+        """Search again for less of what turned out to be too much."""
+        kept = {k: getattr(self.goal.budget, k) for k in ("dsp", "lut", "ff", "bram18")}
+        for k in total.over(self.goal.budget):
+            kept[k] = kept[k] * kept[k] // getattr(total, k)
+        self.goal = replace(self.goal, budget=Resources(**kept))
 
     def fits(self, found: Planned) -> bool:
         """Whether the budget holds."""
@@ -341,38 +342,6 @@ def _excess(found: Planned, goal: Goal) -> float:
     """How far over the budget, as the largest ratio."""
     total, budget = found.estimate.total, goal.budget
     return max(getattr(total, k) / max(1, getattr(budget, k)) for k in ("dsp", "lut", "ff", "bram18"))
-
-
-def _wished(space: Space, wish: LayerWish) -> list[tuple[int, int]]:
-    """Foldings that the user's wish leaves; [] where nothing is wished.
-
-    Raises:
-        BadInput: the reuse is not legal; names the nearest that are.
-    """
-    if wish.reuse is not None:
-        legal = choices.legal_reuse(space.rows, space.columns)
-        if wish.reuse not in legal:
-            below = [r for r in legal if r < wish.reuse][-1:]
-            above = [r for r in legal if r > wish.reuse][:1]
-            near = " and ".join(str(r) for r in below + above)
-            raise BadInput(
-                f"layer {space.name}: reuse {wish.reuse} is not legal for {space.rows} x {space.columns}; "
-                f"the nearest legal values are {near}"
-            )
-        found = choices.exact_foldings(space, wish.reuse)
-        return [f for f in found if _matches(f, wish)] or found
-    if wish.pe is None and wish.simd is None:
-        return []
-    pe, simd = wish.pe or space.rows, wish.simd or space.columns
-    if not (1 <= pe <= space.rows and 1 <= simd <= space.columns):
-        raise BadInput(
-            f"layer {space.name}: pe {pe} and simd {simd} must lie within 1..{space.rows} and 1..{space.columns}"
-        )
-    return [(pe, simd)]
-
-
-def _matches(folding: tuple[int, int], wish: LayerWish) -> bool:
-    return wish.pe in (None, folding[0]) and wish.simd in (None, folding[1])
 
 
 def stored(pipeline: Pipeline, luts: int) -> Pipeline:

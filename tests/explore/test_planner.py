@@ -11,7 +11,8 @@ from hwcompress.engines.pipeline import Interface
 from hwcompress.engines.plan import layers
 from hwcompress.errors import BadInput, DoesNotFit
 from hwcompress.explore.choices import legal_reuse
-from hwcompress.explore.planner import Goal, LayerWish, plan_network
+from hwcompress.explore.goal import Goal, LayerWish
+from hwcompress.explore.planner import plan_network
 from hwcompress.hw.cells import Resources
 from hwcompress.ir.fixed import FixedPoint, Format
 from hwcompress.ir.graph import CodeOp, Graph, Node
@@ -136,3 +137,27 @@ def test_no_interval_near_the_one_found_fits_with_fewer_dsps(seed: int) -> None:
         except DoesNotFit:
             continue
         assert found.estimate.total.dsp <= other.estimate.total.dsp
+
+
+@pytest.mark.parametrize(
+    "budget", [Resources(40, 9000, 100_000, 40), Resources(0, 12_000, 100_000, 20), Resources(9, 900, 9000, 70)]
+)
+def test_auto_is_no_slower_than_any_reuse_that_fits_and_later_goals_fit_too(budget: Resources) -> None:
+    wide = DenseCodes(
+        np.random.default_rng(2).integers(-128, 128, (200, 300)), FixedPoint(8, 7), (), np.zeros(200, np.int64)
+    )
+    graph, explicit = chain_of(wide), ("dsp", "lut", "bram18")
+    auto = plan_network(graph, goal(budget, explicit))
+    assert not auto.estimate.total.over(budget)
+    fitting = []
+    for reuse in (2**k for k in range(3, 16)):
+        try:
+            fitting.append(plan_network(graph, goal(budget, explicit, reuse=reuse)).timing.interval_cycles)
+        except DoesNotFit:
+            continue
+    assert fitting
+    assert auto.timing.interval_cycles <= min(fitting)
+    for interval in (auto.timing.interval_cycles, 1023, 1025, 1100, 2047, 2049, 2200, 5000, 60_000):
+        if interval >= auto.timing.interval_cycles:
+            found = plan_network(graph, goal(budget, explicit, interval=interval))
+            assert found.timing.interval_cycles <= interval
