@@ -15,7 +15,7 @@ from hwcompress import config as configuration
 from hwcompress.build import Build, open_build
 from hwcompress.compress.recipe import Compressed, compress
 from hwcompress.config import Config
-from hwcompress.data import Data, check_labels, load_data
+from hwcompress.data import Data, load_data
 from hwcompress.emit import Emission, emit
 from hwcompress.engines.base import Product
 from hwcompress.engines.pipeline import Interface
@@ -31,7 +31,7 @@ from hwcompress.ir.graph import CodeOp, Graph
 from hwcompress.passes.preprocess import preprocess
 from hwcompress.report.make import Facts, make_report
 from hwcompress.report.schema import AccuracyPart, Report
-from hwcompress.sim import metrics
+from hwcompress.sim import labels, metrics
 from hwcompress.sim.integer import Simulator
 from hwcompress.verify.simulate import Verification
 from hwcompress.verify.synth import Synthesis
@@ -283,14 +283,15 @@ def measure(network: Network) -> AccuracyPart:
     fixed = main_output(network.tail.run(fixed_codes), network.model)
     reference = main_output(OnnxRunner(network.model).run(model_input(network, data.x_test)), network.model)
     fixed, reference = fixed.reshape(len(fixed), -1), reference.reshape(len(reference), -1)
-    metric = config.metric or default_metric(data, reference.shape[1])
+    outputs = reference.shape[1]
+    classes = outputs if reference.dtype.kind == "f" else fixed_codes.shape[1]  # the model may end in an ArgMax
+    metric = config.metric or labels.default_metric(data.y_test, classes, data.group is not None)
     x = arrange(data.x_test, raw_input(network.model, config)).reshape(len(fixed), -1).astype(np.float64)
-    if data.y_test is not None and metric in ("top1", "binary"):
-        check_labels(data.y_test, reference.shape[1])
+    y = labels.prepared(metric, data.y_test, outputs, classes, data.group)
     return AccuracyPart(
         metric=metric,
-        float_=metrics.score(metric, reference, data.y_test, x, data.group),
-        fixed=metrics.score(metric, fixed, data.y_test, x, data.group),
+        float_=metrics.score(metric, reference, y, x, data.group),
+        fixed=metrics.score(metric, fixed, y, x, data.group),
         samples=len(fixed),
         agreement=metrics.agreement(reference, fixed),
         sqnr_db=metrics.sqnr_db(float_output(network, x), fixed_codes),
@@ -317,17 +318,6 @@ def model_input(network: Network, x: Array) -> Array:
     for node in entry:
         flat = node.op.run_float(flat)
     return flat.reshape(raw.shape)
-
-
-def default_metric(data: Data, outputs: int) -> str:
-    """By the labels: integers top1 or binary, real values mse, none agreement."""
-    if data.group is not None and data.y_test is not None:
-        return "auc"
-    if data.y_test is None:
-        return "agreement"
-    if data.y_test.dtype.kind in "iu":
-        return "binary" if outputs == 1 else "top1"
-    return "mse"
 
 
 def stimulus(network: Network, frames: int) -> Codes:

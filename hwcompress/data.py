@@ -197,21 +197,6 @@ def _same_samples(where: str, train: Array, test: Array) -> None:
         )
 
 
-def check_labels(y: Array, classes: int, where: str = "data") -> None:
-    """Integer labels lie in 0..classes-1 (0 and 1 for a single output).
-
-    Raises:
-        BadInput: one does not.
-    """
-    top = max(classes, 2) - 1
-    low, high = (int(y.min()), int(y.max())) if y.size else (0, 0)
-    if low < 0 or high > top:
-        raise BadInput(
-            f"{where}: labels in 0..{top} wanted (the model has {classes} output{'s' * (classes != 1)}), "
-            f"{low}..{high} found. Try: number the classes from 0"
-        )
-
-
 def _shape(array: Array) -> str:
     return "[" + ", ".join(str(d) for d in array.shape) + "]"
 

@@ -11,9 +11,11 @@ from hwcompress.ir.fixed import Reals
 Labels = NDArray[Any]  # integers or reals
 
 
-def decisions(y: Reals) -> NDArray[np.int64]:
-    """Class of each sample: argmax, or y > 0.5 for a single output."""
+def decisions(y: Reals) -> NDArray[Any]:
+    """Class of each sample: argmax, or y > 0.5 for a single output; answers that are classes or labels already stay."""
     flat = y.reshape(len(y), -1)
+    if y.dtype.kind != "f":
+        return flat[:, 0]
     return flat.argmax(axis=1) if flat.shape[1] > 1 else (flat[:, 0] > 0.5).astype(np.int64)
 
 
@@ -52,7 +54,9 @@ def reconstruction_auc(y: Reals, x: Reals, labels: Labels, group: NDArray[Any]) 
 def score(
     metric: str, y: Reals, labels: Labels | None, x: Reals | None = None, group: NDArray[Any] | None = None
 ) -> float | None:
-    """The metric of answers y [n, ...]: top1 and binary in percent, mse, r2, auc; None without labels.
+    """The metric of answers y [n, m]: top1 and binary in percent, mse, r2, auc; None without labels.
+
+    labels as sim.labels prepares them.
 
     mse without labels compares with x, the input (autoencoders); auc wants the group of each sample.
     """
@@ -63,7 +67,8 @@ def score(
     if labels is None or metric == "agreement":
         return None
     if metric in ("top1", "binary"):
-        return 100.0 * _share(decisions(y), labels.reshape(-1))
+        several = labels.ndim > 1
+        return 100.0 * _share((y > 0.5).astype(np.int64) if several else decisions(y), labels)
     return _regression(metric, y, labels)
 
 

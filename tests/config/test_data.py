@@ -4,7 +4,7 @@
 import numpy as np
 import pytest
 
-from hwcompress.data import check_labels, load_data
+from hwcompress.data import load_data
 from hwcompress.errors import BadInput
 
 X = np.arange(3000.0).reshape(1000, 3)
@@ -118,15 +118,3 @@ def test_numbers_of_any_kind_come_through():
         data = load_data({"x": np.ones((4, 2), dtype=kind)})
         assert data.x_test.dtype.isnative
         assert float(data.x_test.sum()) == 6.0
-
-
-def test_labels_lie_in_the_range_of_the_outputs():
-    check_labels(Y, 5)
-    check_labels(np.array([0, 1]), 1)
-    with pytest.raises(BadInput) as error:
-        check_labels(Y, 4)
-    assert str(error.value) == (
-        "data: labels in 0..3 wanted (the model has 4 outputs), 0..4 found. Try: number the classes from 0"
-    )
-    with pytest.raises(BadInput, match=r"0\.\.1 wanted \(the model has 1 output\), -1\.\.1 found"):
-        check_labels(np.array([-1, 1]), 1)
