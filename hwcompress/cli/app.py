@@ -55,7 +55,7 @@ def compile_(
 
 
 @app.command()
-@planning(without=frozenset({"out", "verify", "vectors", "backend"}))
+@planning()
 def estimate(
     model: ModelFile,
     config: ConfigFile = None,
@@ -65,7 +65,7 @@ def estimate(
     *,
     options: Options,
 ) -> None:
-    """The plan and its resources; writes no hardware."""
+    """The plan and its resources; writes no hardware, whatever --out, --backend, --verify and --vectors say."""
     jobs.estimate_model(model, config, options, json, explain)
 
 

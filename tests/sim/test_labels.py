@@ -36,7 +36,7 @@ def test_one_hot_labels_are_classes() -> None:
         found = prepared("top1", y, 4, 4, None)
         assert found is not None
         assert found.tolist() == CLASSES.tolist()
-    right = ONE_HOT * 2.0 - 1.0
+    right = (2 * ONE_HOT - 1).astype(np.float64)
     right[0] = [0, 1, 0, 0]
     assert score("top1", right, prepared("top1", ONE_HOT, 4, 4, None)) == 75.0
 
