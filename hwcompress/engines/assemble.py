@@ -2,6 +2,7 @@
 """From an integer graph and a plan to the pipeline: islands, widths between them, engines with their constants."""
 
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from math import gcd
 
 import numpy as np
@@ -15,7 +16,7 @@ from hwcompress.engines.plan import Layer, LayerPlan, Plan, layers
 from hwcompress.ir.fixed import Codes, FixedPoint, Rounding
 from hwcompress.ir.graph import CodeOp, Graph
 from hwcompress.ir.types import Range
-from hwcompress.ops import DenseCodes, Requant, Table
+from hwcompress.ops import AffineCodes, DenseCodes, Requant, Table
 from hwcompress.ops.exact import sum_width
 
 
@@ -152,7 +153,7 @@ def _product(
     assert op is not None
     half = rounding_constant(requant) if requant else np.zeros_like(op.bias)
     bias = op.bias + half
-    exact = op.span(x)
+    exact = _span(op, x.lo.tobytes(), x.hi.tobytes())
     acc = sum_width(Range(exact.lo + half, exact.hi + half))
     if isinstance(op, DenseCodes):
         common = (layer.name, layer.name, op.weight, bias, x_type, op.weight_type.signed_width, acc)
@@ -168,6 +169,12 @@ def _product(
         choice.weights, family, late=False,
     )  # fmt: skip
     return core, exact
+
+
+@lru_cache(maxsize=64)
+def _span(op: DenseCodes | AffineCodes, lo: bytes, hi: bytes) -> Range:
+    """Ends of the sums; a planner assembles the same layers again and again."""
+    return op.span(Range(np.frombuffer(lo, dtype=np.int64), np.frombuffer(hi, dtype=np.int64)))
 
 
 def rounding_constant(requant: Requant) -> Codes:

@@ -3,11 +3,12 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from math import gcd
 
 from hwcompress.cost.estimate import core_resources, head_resources
 from hwcompress.engines.assemble import assemble
-from hwcompress.engines.base import Core, Product, Store, ceil_div
+from hwcompress.engines.base import Core, Product, Store, ceil_div, clog2
 from hwcompress.engines.dense import DenseFolded, DenseUnrolled
 from hwcompress.engines.elementwise import AffineLanes, RequantLanes, TableLanes
 from hwcompress.engines.head import Buffer
@@ -38,6 +39,7 @@ class Memories:
 
 
 Asked = tuple[LayerPlan, Memories]
+Key = tuple[str, LayerPlan]  # a core and the plan of its layer
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,7 @@ class Space:
     cores: tuple[Core, ...]
     family: int
     known: "dict[Asked, Option]" = field(default_factory=dict["Asked", "Option"], compare=False, repr=False)
+    priced: "dict[Key, Resources]" = field(default_factory=dict["Key", Resources], compare=False, repr=False)
 
     @property
     def rows(self) -> int:
@@ -105,15 +108,30 @@ def legal_reuse(rows: int, columns: int) -> list[int]:
 
 
 def foldings(space: Space, interval: int) -> list[tuple[int, int]]:
-    """(PE, SIMD) with reuse at most `interval`, fewest multipliers first; those that just fill block RAMs too."""
+    """(PE, SIMD) with reuse at most `interval`: of few multipliers, that just fill block RAMs, of powers of two."""
     kept = _thrifty(space, interval)[:KEEP]
     tile = max([depth for depth in BLOCK_DEPTHS if depth < interval], default=0)
     if tile:
-        kept += [f for f in _thrifty(space, tile)[:KEEP_TILE] if f not in kept]
-    unrolled = (space.rows, space.columns)
-    if unrolled not in kept and space.rows * space.columns <= UNROLL_LIMIT:
-        kept.append(unrolled)
-    return kept
+        kept += _thrifty(space, tile)[:KEEP_TILE]
+    kept += _even(space, interval)
+    if space.rows * space.columns <= UNROLL_LIMIT:
+        kept.append((space.rows, space.columns))
+    return list(dict.fromkeys(kept))
+
+
+def _even(space: Space, interval: int) -> list[tuple[int, int]]:
+    """Foldings by powers of two: those of two neighbours always fit together without a copy."""
+    out: list[tuple[int, int]] = []
+    for simd in _powers(space.columns):
+        column_steps = ceil_div(space.columns, simd)
+        fits = [pe for pe in _powers(space.rows) if ceil_div(space.rows, pe) * column_steps <= interval]
+        out += [(fits[0], simd)] if fits else []
+    return out
+
+
+def _powers(size: int) -> list[int]:
+    """1, 2, 4 ... below size, and size."""
+    return [1 << k for k in range(clog2(size)) if 1 << k < size] + [size]
 
 
 def _thrifty(space: Space, interval: int) -> list[tuple[int, int]]:
@@ -146,8 +164,8 @@ def option(space: Space, plan: LayerPlan, memories: Memories) -> Option:
     if key not in space.known:
         total, suited = Resources(), plan
         for core in space.cores:
-            built, suited = _rebuilt(space, core, suited, memories)
-            total += core_resources(built)
+            cells, suited = _suited(space, core, suited, memories)
+            total += cells
         space.known[key] = Option(suited, suited.reuse(space.rows, space.columns), total)
     return space.known[key]
 
@@ -166,36 +184,51 @@ def options(
     ]
 
 
-def _rebuilt(space: Space, core: Core, plan: LayerPlan, memories: Memories) -> tuple[Core, LayerPlan]:
-    """The template core under a plan, and the plan with the memory that suits."""
+def _suited(space: Space, core: Core, plan: LayerPlan, memories: Memories) -> tuple[Resources, LayerPlan]:
+    """Cost of a core under a plan, and the plan with the memory that suits."""
+    if isinstance(core, DenseFolded | DenseUnrolled) and plan.reuse(*core.weight.shape) > 1:
+        ways = {store: replace(plan, weights=store) for store in Store}
+        wanted = memories.wanted
+    elif isinstance(core, TableLanes):
+        ways = {store: replace(plan, tables=store) for store in Store}
+        wanted = None
+    else:
+        return _price(space, core, plan), plan
+    cells = {store: _price(space, core, way) for store, way in ways.items()}
+    store = wanted or better_store(cells[Store.LOGIC], cells[Store.BLOCK], memories.luts)
+    return cells[store], ways[store]
+
+
+def _price(space: Space, core: Core, plan: LayerPlan) -> Resources:
+    """Cells of the template core under a plan, counted once."""
+    key = (core.name, plan)
+    if key not in space.priced:
+        space.priced[key] = core_resources(_rebuilt(space, core, plan))
+    return space.priced[key]
+
+
+def _rebuilt(space: Space, core: Core, plan: LayerPlan) -> Core:
+    """The template core under a plan."""
     if isinstance(core, DenseFolded | DenseUnrolled):
         common = (
             core.name, core.layer, core.weight, core.bias, core.x_type, core.weight_width, core.acc_width,
         )  # fmt: skip
         if plan.reuse(*core.weight.shape) == 1:
-            return DenseUnrolled(*common, plan.product, plan.segment, space.family), plan
-        built = DenseFolded(*common, plan.pe, plan.simd, plan.product, plan.segment, plan.weights, space.family)
-        store = memories.wanted or better_store(built, memories.luts)
-        return replace(built, store=store), replace(plan, weights=store)
+            return DenseUnrolled(*common, plan.product, plan.segment, space.family)
+        return DenseFolded(*common, plan.pe, plan.simd, plan.product, plan.segment, plan.weights, space.family)
     if isinstance(core, AffineLanes):
-        affine = replace(core, lanes=min(plan.pe, len(core.scale)), product=plan.product)
-        return affine, replace(plan, weights=affine.store)
+        return replace(core, lanes=min(plan.pe, len(core.scale)), product=plan.product)
+    lanes = min(plan.pe, space.layer.outputs)
     if isinstance(core, TableLanes):
-        table = replace(core, lanes=min(plan.pe, space.layer.outputs))
-        store = better_store(table, memories.luts)
-        return replace(table, store=store), replace(plan, tables=store)
+        return replace(core, lanes=lanes, store=plan.tables)
     assert isinstance(core, RequantLanes)
-    return replace(core, lanes=min(plan.pe, space.layer.outputs)), plan
+    return replace(core, lanes=lanes)
 
 
-def better_store(core: DenseFolded | TableLanes, luts: int) -> Store:
-    """Block RAM where it saves more than `luts` LUTs a RAMB18."""
-    shape = core.rom_shapes()[0]
-    in_logic = core_resources(replace(core, store=Store.LOGIC)).lut
-    in_block = core_resources(replace(core, store=Store.BLOCK))
-    if shape.depth < 2 or in_block.bram18 == 0:
-        return Store.LOGIC
-    return Store.BLOCK if in_logic - in_block.lut > luts * in_block.bram18 else Store.LOGIC
+def better_store(in_logic: Resources, in_block: Resources, luts: int) -> Store:
+    """Block RAM where it saves more than `luts` LUTs a RAMB18; memories of one word are wires, which it never does."""
+    saved = in_logic.lut - in_block.lut
+    return Store.BLOCK if in_block.bram18 and saved > luts * in_block.bram18 else Store.LOGIC
 
 
 def link(source: Space, a: Option, sink: Space, b: Option, interval: int, luts: int) -> Resources | None:
@@ -216,6 +249,7 @@ def link(source: Space, a: Option, sink: Space, b: Option, interval: int, luts: 
     return copy + _buffer(columns * width, elements, columns, columns, luts)
 
 
+@lru_cache(maxsize=1 << 16)
 def _buffer(width: int, elements: int, per_word: int, columns: int, luts: int) -> Resources:
     words = ceil_div(elements, per_word)
     depth = 32 if words <= 16 else ceil_div(words + 16, 64) * 64

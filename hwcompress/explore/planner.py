@@ -25,6 +25,7 @@ from hwcompress.hw.cells import Resources
 from hwcompress.ir.graph import CodeOp, Graph
 
 WORTH = (2, 5, 10, 20, 40, 60, 80, 100, 130, 160, 200, 240, 280, 320, 400, 600, 1200, 1 << 20)  # LUTs of a RAMB18
+HOPE = 1.25  # times the LUT budget, up to which a sum over layers may still fit as a whole
 BELOW = 3  # intervals below the smallest found that are tried too: what fits is not quite monotone
 TIGHTER = 4  # searches with less, where the contents of ROMs turn out to cost more than the search assumed
 NEAR = 8  # intervals around the largest that keeps a latency
@@ -165,7 +166,7 @@ class _Search:
         nearest = self._fewest(foldings, interval, segment, choices.Memories())
         if not {"bram18", "lut"} & {*nearest.estimate.total.over(self.goal.budget)}:
             return nearest
-        lo, hi = 0, len(WORTH)
+        lo, hi = 0, len(WORTH) if self._reachable(foldings, interval, segment) else 0
         while lo < hi and not self.fits(nearest):
             middle = (lo + hi) // 2
             found = self._fewest(foldings, interval, segment, choices.Memories(WORTH[middle], mixed=True))
@@ -176,6 +177,13 @@ class _Search:
             else:
                 hi = middle
         return nearest
+
+    def _reachable(self, foldings: list[list[tuple[int, int]]], interval: int, segment: int) -> bool:
+        """Whether LUTs would do if block RAM cost nothing, not counting what is saved between layers."""
+        memories = choices.Memories(0, mixed=True)
+        table = [self._options(s, f, segment, memories) for s, f in zip(self.spaces, foldings, strict=True)]
+        frontier = Frontier(table, self._links(table, interval, 0), self.goal.budget.dsp, 0)
+        return frontier.luts(frontier.steps()[-1]) <= HOPE * self.goal.budget.lut
 
     def _fewest(
         self, foldings: list[list[tuple[int, int]]], interval: int, segment: int, memories: choices.Memories
@@ -249,32 +257,51 @@ class _Search:
         return sorted(values)
 
     def fastest(self) -> Planned:
-        """The smallest interval that fits."""
+        """The smallest interval that fits: doubling until one does, then halving what lies between."""
         values = self.intervals()
-        hi = len(values) - 1
-        last = best = self.within(values[hi])
-        while not self.fits(best) and hi > max(0, len(values) - NEAR):
-            hi -= 1
-            best = self.within(values[hi])
-        if not self.fits(best):
+        lo, best = 0, None
+        for hi in _doubling(values):
+            best = self._fitting(values[hi])
+            if best:
+                break
+            lo = hi + 1
+        else:
+            last = self.within(values[-1])
             raise DoesNotFit(_misfit(last, self.goal, list(last.estimate.total.over(self.goal.budget))))
-        lo = 0
         while lo < hi:
             middle = (lo + hi) // 2
             if found := self._fitting(values[middle]):
                 best, hi = found, middle
             else:
                 lo = middle + 1
-        for value in values[max(0, lo - BELOW) : lo]:
-            if found := self._fitting(value):
-                return found
-        return best
+        for k in range(max(0, lo - BELOW), lo):
+            if found := self._fitting(values[k]):
+                return self.sparing(found, values[k])
+        return self.sparing(best, values[lo])
+
+    def sparing(self, found: Planned, interval: int) -> Planned:
+        """The same interval with fewer DSPs, where more block RAM makes room for more soft products."""
+        lo, hi = 0, len(WORTH) if found.estimate.total.dsp and self.goal.product is None else 0
+        while lo < hi:
+            middle = (lo + hi) // 2
+            foldings = [self.folded(s, interval) for s in self.spaces]
+            trial = self._fewest(foldings, interval, SEGMENTS[0], choices.Memories(WORTH[middle], mixed=True))
+            kept = self.fits(trial) and trial.timing.interval_cycles <= interval
+            if kept and trial.estimate.total.dsp < found.estimate.total.dsp:
+                found = trial
+            if trial.estimate.total.bram18 > self.goal.budget.bram18:
+                lo = middle + 1
+            else:
+                hi = middle
+        return found
 
     def _fitting(self, interval: int) -> Planned | None:
         """The plan within an interval if it keeps that and the budget."""
-        found = self.within(interval) if self._hopeful(interval) else None
-        kept = found is not None and found.timing.interval_cycles <= interval and self.fits(found)
-        return found if kept else None
+        foldings = [self.folded(s, interval) for s in self.spaces]
+        if not self._hopeful(interval) or not self._reachable(foldings, interval, SEGMENTS[0]):
+            return None
+        found = self.fewest(foldings, interval)
+        return found if found.timing.interval_cycles <= interval and self.fits(found) else None
 
     def _hopeful(self, interval: int) -> bool:
         """Whether the cheapest options could fit: fewer cells than products say no at once."""
@@ -287,16 +314,18 @@ class _Search:
         return needed * 2 <= budget.dsp + budget.lut or interval <= 4
 
     def for_interval(self, interval: int) -> Planned:
-        """Interval at most the goal, then the fewest DSPs."""
+        """Interval at most the goal, then the fewest DSPs; where that does not fit, a smaller interval may."""
+        values = [v for v in self.intervals() if v < interval]
+        for value in (interval, *values[: -1 - BELOW : -1], *(values[k] for k in reversed(_doubling(values)))):
+            if found := self._fitting(value):
+                return self.sparing(found, value)
         found = self.within(interval)
         if found.timing.interval_cycles > interval:
             raise DoesNotFit(
                 f"interval: wanted at most {interval} cycles, found {found.timing.interval_cycles}; "
                 "the fully parallel design has 1"
             )
-        if not self.fits(found):
-            raise DoesNotFit(_misfit(found, self.goal, list(found.estimate.total.over(self.goal.budget))))
-        return found
+        raise DoesNotFit(_misfit(found, self.goal, list(found.estimate.total.over(self.goal.budget))))
 
     def for_latency(self, latency: int) -> Planned:
         """Latency at most the goal, then the fewest DSPs, LUTs, latency."""
@@ -332,6 +361,15 @@ class _Search:
                 break
             found = min(found, self.within(interval, segment), key=lambda p: p.timing.latency_cycles)
         return found
+
+
+def _doubling(values: list[int]) -> list[int]:
+    """Places in a rising list whose values about double, the ends among them."""
+    out: list[int] = []
+    for k, value in enumerate(values):
+        if not out or value >= 2 * values[out[-1]] or k + 1 == len(values):
+            out.append(k)
+    return out
 
 
 def _products(found: Planned) -> set[Product]:
