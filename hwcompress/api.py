@@ -261,7 +261,8 @@ def _product(strategy: str | None) -> Product | None:
 
 def _wish(config: Config, name: str, source: str) -> LayerWish:
     own = config.for_layer(name, source)
-    return LayerWish(own.reuse, own.pe, own.simd, _product(own.strategy), own.segment, own.memory)
+    free = own.strategy == CHOSEN
+    return LayerWish(own.reuse, own.pe, own.simd, _product(own.strategy), own.segment, own.memory, free)
 
 
 def _silent(_text: str, _share: float) -> None:
@@ -287,7 +288,7 @@ def measure(network: Network) -> AccuracyPart:
     classes = outputs if reference.dtype.kind == "f" else fixed_codes.shape[1]  # the model may end in an ArgMax
     metric = config.metric or labels.default_metric(data.y_test, classes, data.group is not None)
     x = arrange(data.x_test, raw_input(network.model, config)).reshape(len(fixed), -1).astype(np.float64)
-    y = labels.prepared(metric, data.y_test, outputs, classes, data.group)
+    y = labels.prepared(metric, data.y_test, reference.shape, classes, data.group)
     return AccuracyPart(
         metric=metric,
         float_=metrics.score(metric, reference, y, x, data.group),

@@ -5,6 +5,7 @@ A field's description is what messages call "wanted" and what docs/commands.md p
 """
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -16,6 +17,8 @@ from hwcompress.config_errors import explain, nearest
 from hwcompress.errors import BadInput, quote
 from hwcompress.hw import devices
 from hwcompress.ir.fixed import Format, parse_format
+
+OURS = re.compile(r"(dense|affine|pointwise)_\d+")  # names that engines.plan gives to layers
 
 MAX_COUNT = 10**9
 STRATEGIES = ("auto", "dsp", "lut")  # those that this version has engines for
@@ -194,7 +197,7 @@ class Config(BaseModel):
         """
         given: dict[str, Any] = {}
         for pattern, layer in self.layers.items():
-            if _matches(pattern, name) or _matches(pattern, source):
+            if _names(pattern, name, source):
                 given |= {key: getattr(layer, key) for key in layer.model_fields_set}
         return LayerConfig.model_construct(**given)
 
@@ -206,7 +209,7 @@ class Config(BaseModel):
         """
         names = list(layers)
         for pattern in self.layers:
-            if not any(_matches(pattern, a) or _matches(pattern, b) for a, b in names):
+            if not any(_names(pattern, a, b) for a, b in names):
                 ours = [a for a, _ in names]
                 close = nearest(pattern, [*ours, *(b for _, b in names)])
                 known = f"nearest: {quote(close)}" if close else f"layers: {', '.join(ours[:12])}"
@@ -214,6 +217,11 @@ class Config(BaseModel):
                     f"layers.{quote(pattern)}: the name or pattern of a layer wanted, none matches; {known}. "
                     "Try: hwcompress inspect MODEL --write-config F.toml"
                 )
+
+
+def _names(pattern: str, name: str, source: str) -> bool:
+    """Whether a pattern means a layer: what is written like one of our names is never the model's."""
+    return _matches(pattern, name) or (OURS.fullmatch(pattern) is None and _matches(pattern, source))
 
 
 def _matches(pattern: str, name: str) -> bool:

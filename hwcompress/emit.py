@@ -28,6 +28,7 @@ from hwcompress.verify.bench import BenchSpec, PortSpec, write_bench
 
 ONNX_TYPES = {"float32": 1, "float64": 11, "float16": 10, "uint8": 2, "int8": 3, "int32": 6, "int64": 7}
 FLOAT = 1
+PARTS = {"report.json", "report.html", "config.toml", "model.fixed.onnx", "verilog", "hls", "bench", "scripts"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,11 +51,11 @@ def emit(what: Emission, folder: Path) -> Path:
     Raises:
         BadInput: the place cannot be written or holds something else than a build.
     """
-    folder = folder.absolute()
-    if folder.exists() and not _replaceable(folder):
+    folder = folder.resolve()
+    if folder.exists() and (found := _foreign(folder)):
         raise BadInput(
-            f"--out {quote(str(folder))}: a new or empty folder or an earlier build wanted, found something else "
-            "(no report.json). Try: another --out"
+            f"--out {quote(str(folder))}: a new or empty folder or an earlier build wanted, found {found}. "
+            "Try: another --out"
         )
     fresh = folder.parent / f".{folder.name[:80]}.{os.getpid()}.new"
     try:
@@ -68,8 +69,19 @@ def emit(what: Emission, folder: Path) -> Path:
     return folder
 
 
-def _replaceable(folder: Path) -> bool:
-    return folder.is_dir() and ((folder / "report.json").is_file() or not any(folder.iterdir()))
+def _foreign(folder: Path) -> str:
+    """What in a folder is not of a build and would be lost; empty where nothing is."""
+    if not folder.is_dir():
+        return "a file"
+    names = sorted(path.name for path in folder.iterdir() if path.suffix != ".log")
+    others = [name for name in names if name not in PARTS]
+    if others:
+        return f"{quote(others[0], 60)} in it"
+    try:
+        files.read(folder) if names else None
+    except BadInput:
+        return "files of other origin (no report.json of a build)"
+    return ""
 
 
 def _swap(fresh: Path, folder: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hwcompress import api, config
 from hwcompress.config import Config
-from hwcompress.errors import HwcError
+from hwcompress.errors import BadInput, HwcError
 from hwcompress.explore.space import Grid, Point
 from hwcompress.explore.sweep import Measured, Progress, Row, SweepResult
 from hwcompress.explore.sweep import sweep as run_sweep
@@ -27,7 +27,11 @@ def sweep(
     for point in points:
         config.merge(base, point.options())
     api.load(Path(model))
-    return run_sweep(points, partial(evaluate, Task(str(model), base)), jobs, progress)
+    result = run_sweep(points, partial(evaluate, Task(str(model), base)), jobs, progress)
+    errors = {row.error for row in result.rows}
+    if len(errors) == 1 and (error := errors.pop()) and all(row.wrong_input for row in result.rows):
+        raise BadInput(error)  # the same for all: the model's or the data's, not a point's
+    return result
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,7 @@ def evaluate(task: Task, points: Sequence[Point]) -> list[Row]:
     try:
         network = api.compress_network(task.model, settings[0])
     except Exception as error:  # noqa: BLE001 (a bad point is a row)
-        return [Row(point, None, describe(error)) for point in points]
+        return [Row(point, None, describe(error), wrong_input=isinstance(error, BadInput)) for point in points]
     return [_row(network, point, chosen) for point, chosen in zip(points, settings, strict=True)]
 
 
@@ -52,7 +56,7 @@ def _row(network: api.Network, point: Point, settings: Config) -> Row:
     try:
         return Row(point, measured(api.plan_design(network, settings).report))
     except Exception as error:  # noqa: BLE001 (a bad point is a row)
-        return Row(point, None, describe(error))
+        return Row(point, None, describe(error), wrong_input=isinstance(error, BadInput))
 
 
 def describe(error: Exception) -> str:

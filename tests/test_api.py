@@ -60,6 +60,44 @@ def test_a_foreign_folder_is_left_alone(design: hwcompress.Design, tmp_path: Pat
     assert (tmp_path / "b" / "thesis.txt").read_text() == "mine"
 
 
+@pytest.mark.parametrize(
+    ("report", "name", "found"),
+    [
+        ('{"mine": 1}', "thesis.txt", "'thesis.txt' in it"),
+        ('{"mine": 1}', "verilog", "files of other origin"),
+        ("", "verilog", "files of other origin"),
+    ],
+)
+def test_a_folder_with_a_report_of_other_origin_is_left_alone(
+    design: hwcompress.Design, tmp_path: Path, report: str, name: str, found: str
+) -> None:
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "report.json").write_text(report)
+    (tmp_path / "b" / name).write_text("mine")
+    with pytest.raises(BadInput, match=f"or an earlier build wanted, found {found}"):
+        design.write(tmp_path / "b")
+    assert (tmp_path / "b" / name).read_text() == "mine"
+
+
+def test_what_a_user_put_into_a_build_is_not_lost(design: hwcompress.Design, tmp_path: Path) -> None:
+    build = design.write(tmp_path / "b")
+    (build / "notes.txt").write_text("mine")
+    with pytest.raises(BadInput, match=r"found 'notes.txt' in it"):
+        design.write(tmp_path / "b")
+    (build / "notes.txt").unlink()
+    design.write(tmp_path / "b")
+
+
+def test_a_link_to_a_folder_stays_a_link(design: hwcompress.Design, tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to("real")
+    for _ in range(2):
+        design.write(tmp_path / "link")
+        assert (tmp_path / "link").is_symlink()
+        assert (tmp_path / "real" / "report.json").is_file()
+        assert sorted(p.name for p in tmp_path.iterdir()) == ["link", "real"]
+
+
 def small_model(path: Path, name: str = "x") -> Path:
     """3 -> 2, softmax, integer-valued weights; `name` for its input and node."""
     w, b = np.array([[1, 2], [3, -1], [0, 1]], np.float32), np.array([1, -2], np.float32)

@@ -6,7 +6,7 @@ input. From START bits down, one bit at a time where it saves most for the outpu
 """
 
 import heapq
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -48,25 +48,44 @@ def mix(graph: Graph[Op], x: Reals, request: Request, weights: set[str], activat
     knobs: list[Knob] = [("weight", layer) for layer in sorted(weights)]
     knobs += [("activation", layer) for layer in sorted(activations)]
     even = dict.fromkeys(knobs, ANCHOR)
-    limit = error(even, request)
+    limit = error(even)
     bits = dict.fromkeys(knobs, START)
-    least = error(bits)
+    least, trail = error(bits), [bits]
     # Lazily: a gain is measured anew only when it comes out on top (Minoux 1978).
     heap = [(-np.inf, k, -1, 0.0) for k in range(len(knobs))]  # less gain, knob, steps when measured, error then
-    steps = 0
     while heap:
         _, k, measured, found = heapq.heappop(heap)
         lower = bits | {knobs[k]: bits[knobs[k]] - 1}
-        if measured == steps:
-            bits, least, steps = lower, found, steps + 1
+        if measured == len(trail):
+            bits, least = lower, found
+            trail.append(bits)
             if bits[knobs[k]] > LEAST:
                 heapq.heappush(heap, (-np.inf, k, -1, 0.0))
         elif (found := error(lower)) <= limit:
             gain = (price(bits) - price(lower)) / max(found - least, 1e-300)
-            heapq.heappush(heap, (-gain, k, steps, found))
-    wide, narrow = price(even), price(bits)
+            heapq.heappush(heap, (-gain, k, len(trail), found))
+    return _best(trail, even, price, lambda b: error(b, request), lambda b: _with(request, b))
+
+
+def _best(
+    trail: list[dict[Knob, int]],
+    even: dict[Knob, int],
+    price: Callable[[Mapping[Knob, int]], int],
+    error: Callable[[Mapping[Knob, int]], float],
+    made: Callable[[Mapping[Knob, int]], Request],
+) -> Mixed:
+    """The last step of the way down whose output is as good as that of even bits, all choices made; else even bits."""
+    limit, wide = error(even), price(even)
+    lo, hi = 0, len(trail)  # the first is good as far as is known, the last is not
+    while lo + 1 < hi:
+        middle = (lo + hi) // 2
+        lo, hi = (middle, hi) if error(trail[middle]) <= limit else (lo, middle)
+    bits = trail[lo]
+    least, narrow = error(bits), price(bits)
+    if least > limit or narrow >= wide:
+        return Mixed(made(even), f"mixed precision: nothing found that beats {ANCHOR} bits everywhere")
     return Mixed(
-        _with(request, bits),
+        made(bits),
         f"mixed precision: {narrow:,} bit products, {wide:,} with {ANCHOR} bits everywhere, "
         f"at output mean squared error {least:.3g}, {limit:.3g} there",
     )

@@ -22,6 +22,7 @@ class LayerWish:
     product: Product | None = None
     segment: int | None = None
     memory: str | None = None  # logic or block
+    free: bool = False  # any engine, whatever the global strategy is
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,13 @@ def wished(space: Space, wish: LayerWish) -> list[tuple[int, int]]:
                 f"the nearest legal values are {near}"
             )
         found = choices.exact_foldings(space, wish.reuse)
-        return [f for f in found if _matches(f, wish)] or found
+        kept = [f for f in found if _matches(f, wish)]
+        if not kept:
+            raise BadInput(
+                f"layer {space.name}: reuse {wish.reuse} with pe {wish.pe} and simd {wish.simd} wanted, "
+                f"which do not go together for {space.rows} x {space.columns}. Try: pe and simd alone, or reuse alone"
+            )
+        return kept
     if wish.pe is None and wish.simd is None:
         return []
     pe, simd = wish.pe or space.rows, wish.simd or space.columns

@@ -92,6 +92,11 @@ def _accept(found: Planned, goal: Goal) -> Planned:
     notes = list(found.notes)
     if over:
         notes.append(f"exceeds the target's budget in {', '.join(over)}; built all the same, since the reuse was given")
+    if goal.reuse is not None and found.timing.interval_cycles > goal.reuse:
+        notes.append(
+            f"interval {found.timing.interval_cycles} for a reuse of {goal.reuse}: the layers' widths do not divide "
+            "each other, and what joins them takes longer. Try: a reuse that is a power of two"
+        )
     for name, limit, value in (
         ("interval", goal.interval, found.timing.interval_cycles),
         ("latency", goal.latency, found.timing.latency_cycles),
@@ -126,7 +131,8 @@ class _Search:
 
     def products(self, space: Space) -> tuple[Product, ...]:
         """Engines that the user allows."""
-        wish = self.wish(space).product or self.goal.product
+        own = self.wish(space)
+        wish = own.product or (None if own.free else self.goal.product)
         return (wish,) if wish else (Product.LUT, Product.DSP)
 
     def folded(self, space: Space, interval: int) -> list[tuple[int, int]]:

@@ -53,6 +53,7 @@ class Row:
     measured: Measured | None
     error: str = ""
     on_front: bool = False
+    wrong_input: bool = False  # the error is that of options, model or data
 
     def record(self) -> dict[str, object]:
         """All of it, flat."""

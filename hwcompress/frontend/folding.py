@@ -3,15 +3,17 @@
 
 import math
 from collections.abc import Callable, Mapping
+from functools import reduce
 
 import numpy as np
 
-from hwcompress.frontend.layout import show
+from hwcompress.frontend.layout import Layout, show
 from hwcompress.frontend.raw import Array, Refusal, is_array, is_list
 from hwcompress.frontend.tensors import type_name
 from hwcompress.frontend.use import Use, integers, normal_axes
 
 MAX_ELEMENTS = 1 << 26  # of one folded constant: 64 Mi
+MAX_PRODUCTS = 1 << 33  # of one folded matrix product: about a second
 
 
 def bounded(shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -27,8 +29,7 @@ def bounded(shape: tuple[int, ...]) -> tuple[int, ...]:
     return shape
 
 
-def _numpy_type(code: int) -> np.dtype[np.generic]:
-    name = type_name(code)
+def _numpy(name: str) -> np.dtype[np.generic]:
     if name == "bfloat16":
         return np.dtype(np.float32)
     try:
@@ -71,6 +72,59 @@ def _binary(ufunc: Callable[[Array, Array], Array]) -> Callable[[Use], Array]:
     return fold
 
 
+def _variadic(ufunc: Callable[[Array, Array], Array]) -> Callable[[Use], Array]:
+    """The operands taken together one after another, as onnxruntime does."""
+
+    def fold(use: Use) -> Array:
+        parts = _all_constants(use)
+        bounded(np.broadcast_shapes(*(p.shape for p in parts)))
+        return reduce(ufunc, parts)
+
+    return fold
+
+
+def _all_constants(use: Use) -> list[Array]:
+    if not use.operands:
+        raise Refusal("input 0 is missing")
+    return [use.constant(i) for i in range(len(use.operands))]
+
+
+def _mean(use: Use) -> Array:
+    total = _variadic(np.add)(use)
+    return total / total.dtype.type(len(use.operands))
+
+
+def _matmul(use: Use) -> Array:
+    return _product(use.constant(0), use.constant(1))
+
+
+def _gemm(use: Use) -> Array:
+    a, b, c, node = use.constant(0), use.constant(1), use.optional(2), use.node
+    if a.ndim != 2 or b.ndim != 2:
+        raise Refusal(f"both factors must be matrices, found {show(a.shape)} and {show(b.shape)}")
+    y = _product(a.T if node.integer("transA", 0) else a, b.T if node.integer("transB", 0) else b)
+    y = y * y.dtype.type(node.number("alpha", 1.0))
+    if c is None:
+        return y
+    return y + np.broadcast_to(c * c.dtype.type(node.number("beta", 1.0)), y.shape)
+
+
+def _product(a: Array, b: Array) -> Array:
+    """a @ b in float32, or in float64 for that type: refused before memory or time is spent."""
+    if {a.dtype.kind, b.dtype.kind} != {"f"}:
+        raise Refusal(f"multiplies matrices of {a.dtype} and {b.dtype}; real numbers are wanted")
+    if not (a.ndim and b.ndim):
+        raise Refusal("a scalar cannot be multiplied as a matrix")
+    stack = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    rows, columns = a.shape[-2:-1], b.shape[-1:] if b.ndim > 1 else ()
+    result = bounded((*stack, *rows, *columns))
+    if math.prod(result) * a.shape[-1] > MAX_PRODUCTS:
+        raise Refusal(f"{show(a.shape)} times {show(b.shape)} takes more than {MAX_PRODUCTS} products")
+    kind = np.result_type(a.dtype, b.dtype)
+    wide = np.result_type(kind, np.float32)
+    return np.matmul(a.astype(wide, copy=False), b.astype(wide, copy=False)).astype(kind, copy=False)
+
+
 def _divide(a: Array, b: Array) -> Array:
     if a.dtype.kind == "f":
         return np.divide(a, b)
@@ -84,7 +138,13 @@ def _unary(function: Callable[[Array], Array]) -> Callable[[Use], Array]:
 
 
 def _cast(use: Use) -> Array:
-    return use.constant(0).astype(_numpy_type(use.node.integer("to", 0)))
+    return use.constant(0).astype(_numpy(type_name(use.node.integer("to", 0))))
+
+
+def _cast_like(use: Use) -> Array:
+    """Also like a tensor that depends on the input."""
+    like = use.operands[1] if len(use.operands) > 1 else None
+    return use.constant(0).astype(_numpy(like.dtype) if isinstance(like, Layout) else use.constant(1).dtype)
 
 
 def _transpose(use: Use) -> Array:
@@ -118,7 +178,7 @@ def _unsqueeze(use: Use) -> Array:
 
 
 def _concat(use: Use) -> Array:
-    parts = [use.constant(i) for i in range(len(use.operands))]
+    parts = _all_constants(use)
     bounded((sum(p.size for p in parts),))
     return np.concatenate(parts, axis=use.node.integer("axis", 0))
 
@@ -158,11 +218,9 @@ def _where(use: Use) -> Array:
 
 
 def _shape(use: Use) -> Array:
-    return cut_shape(use, use.constant(0).shape)
-
-
-def cut_shape(use: Use, dims: tuple[int, ...]) -> Array:
-    """What a Shape node (its attributes start and end) answers for a tensor of these dimensions."""
+    """Also of a tensor that depends on the input."""
+    x = use.operands[0] if use.operands else None
+    dims = x.dims if isinstance(x, Layout) else use.constant(0).shape
     start, end = use.node.integer("start", 0), use.node.integer("end", len(dims))
     return np.array(dims[start:end], dtype=np.int64)
 
@@ -193,6 +251,7 @@ def _along(use: Use, x: Array, values: Array) -> Array:
 FOLDABLE: Mapping[str, Callable[[Use], Array]] = {
     "Add": _binary(np.add),
     "Cast": _cast,
+    "CastLike": _cast_like,
     "Concat": _concat,
     "Constant": _constant,
     "ConstantOfShape": _constant_of_shape,
@@ -203,9 +262,12 @@ FOLDABLE: Mapping[str, Callable[[Use], Array]] = {
     "Expand": _expand,
     "Flatten": _flatten,
     "Gather": _gather,
+    "Gemm": _gemm,
     "Identity": _unary(lambda x: x),
-    "Max": _binary(np.maximum),
-    "Min": _binary(np.minimum),
+    "MatMul": _matmul,
+    "Max": _variadic(np.maximum),
+    "Mean": _mean,
+    "Min": _variadic(np.minimum),
     "Mul": _binary(np.multiply),
     "Neg": _unary(np.negative),
     "Pow": _binary(lambda a, b: np.power(a, b).astype(a.dtype)),
@@ -216,6 +278,7 @@ FOLDABLE: Mapping[str, Callable[[Use], Array]] = {
     "Sqrt": _unary(np.sqrt),
     "Squeeze": _squeeze,
     "Sub": _binary(np.subtract),
+    "Sum": _variadic(np.add),
     "Transpose": _transpose,
     "Unsqueeze": _unsqueeze,
     "Where": _where,

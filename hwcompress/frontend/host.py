@@ -21,7 +21,9 @@ class HostTail:
         self._session = None
         if model.tail:
             what = f"the end of the model {quote(model.name)}"
-            self._session = Session(model.tail, what, stacked=not model.input.batched, threads=threads)
+            self._session = Session(
+                model.tail, what, stacked=not model.input.batched, threads=threads, size=model.batch
+            )
 
     def run(self, x: Reals) -> dict[str, Array]:
         """x [samples, channels] to the model's outputs by name, samples first.

@@ -7,7 +7,6 @@ from collections import Counter
 from hwcompress.frontend.model import Inspection, NodeStatus
 from hwcompress.frontend.parse import Parsed, host_ops, notes
 from hwcompress.frontend.raw import RawNode, is_array
-from hwcompress.frontend.spelling import HARDWARE
 from hwcompress.frontend.tensors import type_name
 from hwcompress.ops import Dense
 
@@ -57,4 +56,4 @@ def _place(parsed: Parsed, node: RawNode) -> str:
     """Of a node behind the chain."""
     if node.index in parsed.split.problems:
         return "unsupported"
-    return "hardware" if parsed.problems and node.op in HARDWARE else "host"
+    return "host" if node.index in parsed.split.host or not parsed.problems else "hardware"

@@ -2,12 +2,12 @@
 """Where the samples of a tensor lie: its dimensions and which of them is the batch."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from hwcompress.frontend.raw import Array, Refusal
+from hwcompress.frontend.raw import Array, Mixed, Refusal
 from hwcompress.ir.fixed import Reals
 
 # Stands for a batch of unknown size: a prime larger than any real dimension, so that shape arithmetic
@@ -23,6 +23,7 @@ class Layout:
     dims: tuple[int, ...]
     batch: int | None  # axis of the batch; None if there is none
     dtype: str  # numpy name
+    spread: bool = False  # the layout of one sample; those of a larger batch would share its dimensions
 
     @property
     def sample(self) -> tuple[int, ...]:
@@ -51,7 +52,8 @@ class Layout:
         """The same elements in the same order under other dimensions.
 
         Raises:
-            Refusal: their number changes, or the samples are torn apart.
+            Refusal: their number changes.
+            Mixed: the samples are torn apart.
         """
         new = tuple(dims)
         if math.prod(new) != math.prod(self.dims):
@@ -69,7 +71,7 @@ class Layout:
         for axis, d in enumerate(dims):
             if d == size and math.prod(dims[:axis]) == before:
                 return axis
-        raise Refusal(f"from {self} to {show(dims)} the samples of a batch are mixed")
+        raise Mixed(f"from {self} to {show(dims)} the samples of a batch are mixed")
 
     def transposed(self, order: Sequence[int]) -> "Layout":
         """Axes in another order, if that moves nothing but the batch and dimensions of 1.
@@ -84,6 +86,13 @@ class Layout:
             raise Refusal(f"perm {list(order)} moves elements of {self}; only dimensions of 1 may move")
         batch = None if self.batch is None else list(order).index(self.batch)
         return replace(self, dims=tuple(self.dims[axis] for axis in order), batch=batch)
+
+    def without(self, axes: Collection[int]) -> "Layout":
+        """Less these dimensions."""
+        dims = tuple(d for axis, d in enumerate(self.dims) if axis not in axes)
+        if self.batch is None or self.batch in axes:
+            return replace(self, dims=dims, batch=None)
+        return replace(self, dims=dims, batch=self.batch - sum(axis < self.batch for axis in axes))
 
     def widened(self, rank: int) -> "Layout":
         """With leading dimensions of 1, as broadcasting adds them."""

@@ -78,8 +78,9 @@ def _result(x: Layout, constant: Array, position: int, m: int) -> Layout:
         batch = x.batch
         if batch is not None and batch > position:
             batch -= 1
-        return replace(x, dims=x.dims[:position] + x.dims[position + 1 :], batch=batch)
-    result = replace(x, dims=(*x.dims[:position], m, *x.dims[position + 1 :]))
+        return replace(x, dims=x.dims[:position] + x.dims[position + 1 :], batch=batch, spread=False)
+    # A factor that fits one sample says that there is but one: nothing is spread behind it.
+    result = replace(x, dims=(*x.dims[:position], m, *x.dims[position + 1 :]), spread=False)
     # ONNX sets a vector beside a matrix as a matrix and takes the added dimension away again.
     extra = 1 if len(x.dims) == 1 else 0
     return result.widened(constant.ndim - extra)

@@ -36,6 +36,7 @@ class Model:
     source: bytes  # the whole ONNX model, external data pulled in, batch dimension made free: for onnxruntime
     notes: tuple[str, ...] = ()  # what the importer had to repair or assume, for the report
     parameters: int = 0  # elements of the trained tensors
+    batch: int = 0  # samples that `source` and `tail` take at once, as exported; 0: any number
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 from hwcompress.errors import UnsupportedModel, quote
 from hwcompress.frontend.inspection import inspection, trained_parameters
 from hwcompress.frontend.model import Inspection, Model
-from hwcompress.frontend.parse import Parsed, host_ops, notes, parse
+from hwcompress.frontend.parse import Parsed, batch, host_ops, notes, parse
 from hwcompress.frontend.tail import free_model, tail_model
 from hwcompress.ir.graph import Graph, Node, Op, check_chain
 
@@ -36,6 +36,7 @@ def load(path: Path) -> Model:
         source=free_model(parsed.file.model, parsed.survey, parsed.input.batched),
         notes=notes(parsed),
         parameters=trained_parameters(parsed),
+        batch=batch(parsed),
     )
 
 

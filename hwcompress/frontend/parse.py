@@ -61,6 +61,14 @@ def host_ops(parts: Split) -> tuple[str, ...]:
     return tuple(dict.fromkeys(node.op.rpartition(".")[2] for node in parts.rest))
 
 
+def batch(parsed: Parsed) -> int:
+    """Samples that the file's own graph takes at once: declared, or baked into a Reshape; 0 for any number."""
+    declared = parsed.input.onnx_shape[0] if parsed.input and parsed.input.batched else 0
+    if isinstance(declared, int) and declared:
+        return declared
+    return max((step.batch for step in parsed.survey.steps.values()), default=0)
+
+
 def notes(parsed: Parsed) -> tuple[str, ...]:
     """What had to be repaired or assumed."""
     steps = (parsed.survey.steps[node.index] for node in parsed.split.chain)

@@ -35,6 +35,30 @@ def add(use: Use) -> Step:
     return Step((Affine(np.ones_like(c), c),), layout)
 
 
+def total(use: Use) -> Step:
+    """x + c + ..."""
+    layout, constants = _others(use)
+    return Step((Affine(np.ones(layout.channels), constants),), layout)
+
+
+def mean(use: Use) -> Step:
+    """(x + c + ...) / n."""
+    layout, constants = _others(use)
+    share = 1.0 / len(use.operands)
+    return Step((Affine(np.full(layout.channels, share), share * constants),), layout)
+
+
+def _others(use: Use) -> tuple[Layout, Reals]:
+    """The sum of all constants beside x [channels], and the layout of the result."""
+    position, layout = use.dynamic()
+    added = np.zeros(layout.channels)
+    for other in range(len(use.operands)):
+        if other != position:
+            values, layout = per_channel(use.constant(other), layout)
+            added = added + values
+    return layout, finite(added, "the sum of the constants")
+
+
 def sub(use: Use) -> Step:
     """x - c, or c - x."""
     position, c, layout = _beside(use)

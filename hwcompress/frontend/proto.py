@@ -133,6 +133,28 @@ def _attribute_tensors(attribute: AttributeProto) -> Iterator[TensorProto]:
         yield from (sparse.values, sparse.indices)
 
 
+def captured(node: NodeProto) -> set[str]:
+    """Values that the bodies of a control flow node read from outside."""
+    graphs = _bodies(node)
+    read: set[str] = set()
+    made: set[str] = {""}
+    while graphs:
+        graph = graphs.pop()
+        made.update(v.name for v in graph.input)
+        made.update(t.name for t in graph.initializer)
+        made.update(s.values.name for s in graph.sparse_initializer)
+        read.update(v.name for v in graph.output)
+        for inner in graph.node:
+            read.update(inner.input)
+            made.update(inner.output)
+            graphs.extend(_bodies(inner))
+    return read - made
+
+
+def _bodies(node: NodeProto) -> list[GraphProto]:
+    return [g for a in node.attribute for g in ([a.g] if a.HasField("g") else a.graphs)]
+
+
 def _drop_zipmap(graph: GraphProto) -> None:
     """ZipMap passes its tensor through: arrays are answered, not dictionaries."""
     for node in graph.node:
@@ -156,7 +178,7 @@ def _sort(graph: GraphProto) -> None:
     waiting: dict[str, list[int]] = {}
     missing = [0] * len(nodes)
     for index, node in enumerate(nodes):
-        for name in {n for n in node.input if n}:
+        for name in {n for n in node.input if n} | (captured(node) & made.keys()):
             if name not in made:
                 raise BadInput(
                     f"node {quote(node.name)} ({quote(node.op_type)}) reads {quote(name)}, which nothing makes"

@@ -29,6 +29,10 @@ class Refusal(Exception):  # noqa: N818 (a reason, which becomes a line of the o
     """Why one node cannot be built. Never leaves the frontend."""
 
 
+class Mixed(Refusal):
+    """Why a node's answer for one sample depends on the others: such a node cannot run on the host either."""
+
+
 @dataclass(frozen=True, slots=True)
 class Opaque:
     """A constant whose value cannot be computed here, and why."""
@@ -47,6 +51,12 @@ class RawNode:
     outputs: tuple[str, ...]
     attributes: Mapping[str, object]  # int, float, str, tuple of these, an array, or Opaque
     opset: int  # version of its domain
+    captured: tuple[str, ...] = ()  # values from outside that bodies of control flow in it read
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """All values that it needs."""
+        return (*self.inputs, *self.captured)
 
     @property
     def label(self) -> str:

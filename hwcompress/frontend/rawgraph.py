@@ -9,6 +9,7 @@ from onnx import AttributeProto, ModelProto, NodeProto, TensorProto, ValueInfoPr
 from hwcompress.errors import BadInput, UnsupportedModel, quote
 from hwcompress.frontend.layout import MAX_SAMPLE, UNKNOWN_BATCH, Layout
 from hwcompress.frontend.model import ModelInput, Port
+from hwcompress.frontend.proto import captured
 from hwcompress.frontend.raw import Opaque, RawNode
 from hwcompress.frontend.tensors import check_size, decode, type_name
 
@@ -65,6 +66,7 @@ def _node(index: int, node: NodeProto, opsets: dict[str, int]) -> RawNode:
         tuple(node.output),
         {a.name: _attribute(a) for a in node.attribute},
         opsets.get(domain, 1),
+        tuple(sorted(captured(node))),
     )
 
 
@@ -91,7 +93,7 @@ def _port(value: ValueInfoProto) -> Port:
     if not tensor.HasField("shape"):
         return Port(value.name, UNSHAPED, type_name(tensor.elem_type))
     dims = [
-        int(d.dim_value) if d.HasField("dim_value") else d.dim_param or ("?" if axis else "N")
+        int(d.dim_value) if d.HasField("dim_value") and d.dim_value >= 0 else d.dim_param or ("?" if axis else "N")
         for axis, d in enumerate(tensor.shape.dim)
     ]
     return Port(value.name, tuple(dims), type_name(tensor.elem_type))

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """ONNX models run by onnxruntime, quietly. Imports onnxruntime: import it when needed."""
 
+import math
 import re
 from importlib import import_module
 from typing import Any
@@ -16,6 +17,7 @@ __all__ = ["OnnxRunner", "Session", "arrange"]
 
 SILENT = 4  # only what ends the process
 CHUNK = 1024  # samples a run
+MAX_BATCH = 1 << 26  # elements of a batch of the exported size
 Outputs = dict[str, Array]
 
 ort: Any = import_module("onnxruntime")  # it has no types
@@ -25,19 +27,25 @@ ort.set_default_logger_severity(SILENT)
 class Session:
     """A model with one input, run on any number of samples.
 
-    In batches if two samples give the same together as alone; otherwise (a batch baked into the graph) one by one.
+    Exported for batches of a certain size: in such batches. Else in large batches if two samples give the same
+    together as alone; otherwise (a batch of 1 baked into the graph) one by one.
     """
 
     def __init__(
-        self, model: bytes, what: str, *, batched: bool = True, stacked: bool = False, threads: int = 1
+        self, model: bytes, what: str, *, batched: bool = True, stacked: bool = False, threads: int = 1, size: int = 0
     ) -> None:
-        """`batched`: the input has a batch dimension. `stacked`: outputs have none. Raises BadInput."""
+        """`batched`: the input has a batch dimension. `stacked`: outputs have none. `size`: of the exported batch.
+
+        Raises:
+            BadInput: onnxruntime does not take the model.
+        """
         options = ort.SessionOptions()
         options.log_severity_level = SILENT
         # The extended level replaces 4-bit weights by a kernel that also rounds the activations to 8 bits.
         options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_BASIC
         options.intra_op_num_threads = options.inter_op_num_threads = threads
         self._what, self._batched, self._stacked = what, batched, stacked
+        self._size = size if batched and not stacked else 0
         self._together: bool | None = None if batched and not stacked else False
         try:
             self._session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
@@ -54,12 +62,26 @@ class Session:
         Raises:
             BadInput: onnxruntime cannot run the model on it.
         """
+        if self._size > 1 and self._size * math.prod(x.shape[1:]) <= MAX_BATCH:
+            found = self._in_batches(x)
+            if found is not None:
+                return found
         if self._together is None and len(x) > 1:
             self._together = self._same_together(x[:2])
         if not self._together:
             return self._each(x)
         parts = [self._once(x[start : start + CHUNK]) for start in range(0, len(x), CHUNK)]
         return {name: np.concatenate([part[i] for part in parts]) for i, name in enumerate(self._names)}
+
+    def _in_batches(self, x: Array) -> Outputs | None:
+        """In batches of the exported size, the last one filled up; None if outputs do not have the samples first."""
+        full = np.concatenate([x, x[-1:].repeat(-len(x) % self._size, axis=0)])
+        parts: list[list[Array]] = []
+        for start in range(0, len(full), self._size):
+            parts.append(self._once(full[start : start + self._size]))
+            if any(y.shape[:1] != (self._size,) for y in parts[-1]):
+                return None
+        return {name: np.concatenate([part[i] for part in parts])[: len(x)] for i, name in enumerate(self._names)}
 
     def _once(self, x: Array) -> list[Array]:
         options = ort.RunOptions()
@@ -113,7 +135,12 @@ class OnnxRunner:
         free = model.input.batched
         self._model = model
         self._session = Session(
-            model.source, f"the model {quote(model.name)}", batched=free, stacked=not free, threads=threads
+            model.source,
+            f"the model {quote(model.name)}",
+            batched=free,
+            stacked=not free,
+            threads=threads,
+            size=model.batch,
         )
 
     def run(self, x: Array) -> Outputs:

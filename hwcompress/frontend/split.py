@@ -17,6 +17,7 @@ class Split:
     chain: tuple[RawNode, ...]
     end: str  # the last value of the hardware
     rest: tuple[RawNode, ...]  # live, dependent on the input, not in the chain
+    host: frozenset[int]  # nodes of the rest that the host computes: no hardware follows them
     problems: Mapping[int, str]  # node index to reason
     general: tuple[str, ...]  # problems that belong to no node
 
@@ -33,18 +34,19 @@ def split(survey: Survey, source: str | None) -> Split:
     live = _live(survey, outputs)
     readers: dict[str, list[RawNode]] = {}
     for node in live:
-        for name in {n for n in node.inputs if n in survey.layouts}:
+        for name in {n for n in node.reads if n in survey.layouts}:
             readers.setdefault(name, []).append(node)
     chain, end = ((), "") if source is None else _follow(survey, source, readers, set(outputs))
     taken = {node.index for node in chain}
     rest = tuple(node for node in live if node.index not in taken)
-    problems = _blockers(survey, rest)
+    ahead = _ahead(rest)
+    problems = _blockers(survey, rest, ahead)
     general = [f"output {quote(n)} does not depend on the model's input" for n in outputs if n not in survey.layouts]
     if source is not None and any(node.op not in HOST for node in rest):
-        general += _fork(end, readers.get(end, []), end in outputs)
+        general += _fork(end, readers.get(end, []), problems, {*readers, *outputs}, end in outputs)
     if source is not None and not (problems or general or any(survey.steps[node.index].ops for node in chain)):
         problems, general = _nothing(survey, rest[0] if rest else None)
-    return Split(chain, end, rest, problems, tuple(general))
+    return Split(chain, end, rest, _on_host(survey, rest, ahead), problems, tuple(general))
 
 
 def _nothing(survey: Survey, stop: RawNode | None) -> tuple[dict[int, str], list[str]]:
@@ -55,14 +57,16 @@ def _nothing(survey: Survey, stop: RawNode | None) -> tuple[dict[int, str], list
     return {}, [f"nothing can be built: no product, scaling or activation stands between the input and {what}"]
 
 
-def _fork(end: str, readers: list[RawNode], is_output: bool) -> list[str]:
-    """Why the chain ends at a value that its reader could follow."""
+def _fork(
+    end: str, readers: list[RawNode], problems: Mapping[int, str], wanted: set[str], is_output: bool
+) -> list[str]:
+    """Why the chain ends at a value that its reader could follow; `wanted`: values that something reads."""
     if is_output:
         return [f"output {quote(end)} is taken from the middle of the network; only its end may be an output"]
     if len(readers) > 1:
         names = ", ".join(str(node) for node in readers[:4])
         return [f"value {quote(end)} is read by {len(readers)} nodes ({names}); the network must be a chain"]
-    used = [node for node in readers if len(node.outputs) > 1]
+    used = [node for node in readers if node.index not in problems and not wanted.isdisjoint(node.outputs[1:])]
     return [f"{node}: its second output is used" for node in used]
 
 
@@ -73,7 +77,7 @@ def _live(survey: Survey, outputs: list[str]) -> list[RawNode]:
     for node in reversed(survey.graph.nodes):
         if wanted.isdisjoint(node.outputs):
             continue
-        wanted.update(node.inputs)
+        wanted.update(node.reads)
         if survey.depends(node):
             found.append(node)
     made = {name for node in survey.graph.nodes for name in node.outputs}
@@ -98,30 +102,45 @@ def _follow(
     return tuple(chain), value
 
 
-def _blockers(survey: Survey, rest: tuple[RawNode, ...]) -> dict[int, str]:
-    """Why the nodes after the chain cannot all be computed on the host."""
-    alien = [node for node in rest if node.op not in HOST]
-    if not alien:
-        return {}
-    found: dict[int, str] = {}
-    needed = {name for node in alien for name in node.inputs}
+def _ahead(rest: tuple[RawNode, ...]) -> Mapping[int, RawNode]:
+    """Nodes after the chain whose results something reads that the host cannot compute: the last such reader."""
+    found: dict[int, RawNode] = {}
+    needed: dict[str, RawNode] = {}
     for node in reversed(rest):
-        if not needed.isdisjoint(node.outputs):
-            needed.update(node.inputs)
-    for node in rest:
-        reason = _reason(survey, node, ahead=not needed.isdisjoint(node.outputs), last=alien[-1])
-        if reason:
-            found[node.index] = reason
+        reader = next((needed[name] for name in node.outputs if name in needed), None)
+        if reader is not None:
+            found[node.index] = reader
+        follower = reader or (node if node.op not in HOST else None)
+        if follower is not None:
+            needed |= {name: follower for name in node.reads if name not in needed}
     return found
 
 
-def _reason(survey: Survey, node: RawNode, *, ahead: bool, last: RawNode) -> str:
-    """Why this node is in the way; `ahead`: something that the host cannot compute follows it."""
+def _blockers(survey: Survey, rest: tuple[RawNode, ...], ahead: Mapping[int, RawNode]) -> dict[int, str]:
+    """Why the nodes after the chain cannot all be computed on the host."""
+    reasons = ((node.index, _reason(survey, node, ahead.get(node.index))) for node in rest)
+    return {index: reason for index, reason in reasons if reason}
+
+
+def _reason(survey: Survey, node: RawNode, last: RawNode | None) -> str:
+    """Why this node is in the way; `last`: the last that follows it and that the host cannot compute."""
     refusal = survey.refusals.get(node.index, "")
     if node.op not in HOST:
         return refusal
-    if not ahead or not refusal:
-        return ""
+    if last is None:
+        return survey.mixed.get(node.index, "")
     if node.op not in HARDWARE:
         return f"is possible only at the end of the network, where the host computes it; {last} follows"
     return refusal
+
+
+def _on_host(survey: Survey, rest: tuple[RawNode, ...], ahead: Mapping[int, RawNode]) -> frozenset[int]:
+    """Nodes that the host computes whatever becomes of the others: host operators at the end, and all behind them."""
+    found: set[int] = set()
+    values: set[str] = set()
+    for node in rest:
+        fits = node.op in HARDWARE and node.index not in survey.refusals and values.isdisjoint(node.reads)
+        if node.op in HOST and node.index not in ahead and not fits:
+            found.add(node.index)
+            values.update(node.outputs)
+    return frozenset(found)

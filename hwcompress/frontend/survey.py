@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from hwcompress.errors import BadInput
-from hwcompress.frontend.folding import MAX_ELEMENTS, cut_shape, fold
+from hwcompress.frontend.folding import MAX_ELEMENTS, fold
+from hwcompress.frontend.hostlayout import answer, same
 from hwcompress.frontend.layout import Layout
-from hwcompress.frontend.raw import Array, Opaque, RawNode, Refusal
+from hwcompress.frontend.raw import Array, Mixed, Opaque, RawNode, Refusal
 from hwcompress.frontend.rawgraph import RawGraph
 from hwcompress.frontend.spelling import HARDWARE, HOST, SAME_SHAPE
 from hwcompress.frontend.tensors import decode
@@ -17,6 +18,7 @@ from hwcompress.frontend.use import JOINS, Step, Use
 
 BUDGET = 2 * MAX_ELEMENTS  # elements of all folded constants together
 NOT_SUPPORTED = "this operator is not supported"
+CONTROL_FLOW = "control flow on the network's data is not supported; export the model without it"
 
 
 @dataclass
@@ -28,7 +30,8 @@ class Survey:
     constants: dict[str, Array | Opaque] = field(default_factory=dict)
     steps: dict[int, Step] = field(default_factory=dict)
     refusals: dict[int, str] = field(default_factory=dict)
-    shape_reads: dict[int, str] = field(default_factory=dict)  # Shape nodes of values that depend on the input
+    mixed: dict[int, str] = field(default_factory=dict)  # why the node works across samples
+    type_reads: dict[int, str] = field(default_factory=dict)  # nodes that read but the shape or type of that value
 
     def operands(self, node: RawNode) -> tuple[Layout | Array | Opaque | None, ...]:
         """What the node reads; a value of unknown shape is Opaque."""
@@ -54,7 +57,7 @@ class Survey:
 
     def depends(self, node: RawNode) -> bool:
         """Whether the node's result depends on the model's input."""
-        return node.index not in self.shape_reads and any(name in self.layouts for name in node.inputs)
+        return node.index not in self.type_reads and any(name in self.layouts for name in node.reads)
 
 
 def survey(graph: RawGraph, start: Mapping[str, Layout | None]) -> Survey:
@@ -62,30 +65,27 @@ def survey(graph: RawGraph, start: Mapping[str, Layout | None]) -> Survey:
     result = Survey(graph, dict(start))
     spent = 0
     for node in graph.nodes:
-        if _reads_shape(result, node):
-            spent += _constant(result, node)
-        elif any(name in result.layouts for name in node.inputs):
+        _note_type_read(result, node)
+        if result.depends(node):
             _dynamic(result, node)
         else:
             spent += _constant(result, node, budget=BUDGET - spent)
     return result
 
 
-def _reads_shape(result: Survey, node: RawNode) -> bool:
-    """A Shape of a value that depends on the input, but whose dimensions are known."""
-    known = node.op == "Shape" and len(node.inputs) == 1 and result.layouts.get(node.inputs[0])
-    if known:
-        result.shape_reads[node.index] = node.inputs[0]
-    return bool(known)
+def _note_type_read(result: Survey, node: RawNode) -> None:
+    """A Shape of a value that depends on the input, or a constant cast like one."""
+    if node.op == "Shape" and len(node.inputs) == 1:
+        result.type_reads[node.index] = node.inputs[0]
+    if node.op == "CastLike" and len(node.inputs) == 2 and node.inputs[0] not in result.layouts:
+        result.type_reads[node.index] = node.inputs[1]
 
 
-def _constant(result: Survey, node: RawNode, budget: int = MAX_ELEMENTS) -> int:
+def _constant(result: Survey, node: RawNode, budget: int) -> int:
     """Fold a node; the number of new elements."""
     value: Array | Opaque
-    use = Use(node, result.operands(node))
     try:
-        layout = use.operands[0] if node.index in result.shape_reads else None
-        value = cut_shape(use, layout.dims) if isinstance(layout, Layout) else fold(use)
+        value = fold(Use(node, result.operands(node)))
     except Refusal as reason:
         value = Opaque(str(reason))
     new = value.size if not isinstance(value, Opaque) and value.base is None else 0
@@ -99,9 +99,12 @@ def _constant(result: Survey, node: RawNode, budget: int = MAX_ELEMENTS) -> int:
 
 
 def _dynamic(result: Survey, node: RawNode) -> None:
-    operands = result.operands(node)
+    use = Use(node, result.operands(node))
     inputs = [name for name in node.inputs if name in result.layouts]
     result.layouts.update(dict.fromkeys(node.outputs))
+    if node.op in ("If", "Loop", "Scan"):
+        result.refusals[node.index] = CONTROL_FLOW
+        return
     if any(result.layouts[name] is None for name in inputs):
         _behind_unknown(result, node, len(inputs))
         return
@@ -110,15 +113,28 @@ def _dynamic(result: Survey, node: RawNode) -> None:
         if rule is None:
             raise Refusal(NOT_SUPPORTED)
         with np.errstate(all="ignore"):  # NaN and infinity are looked for in what comes out
-            step = rule(Use(node, operands))
+            step = rule(use)
     except Refusal as reason:
         result.refusals[node.index] = str(reason)
-        if node.op in SAME_SHAPE and isinstance(operands[0], Layout) and node.outputs:
-            result.layouts[node.outputs[0]] = operands[0]
+        _behind_host(result, use, reason)
         return
     result.steps[node.index] = step
     if node.outputs:
         result.layouts[node.outputs[0]] = step.layout
+
+
+def _behind_host(result: Survey, use: Use, refused: Refusal) -> None:
+    """Layouts behind a node that is no hardware, as far as they are known."""
+    node = use.node
+    rule = HOST.get(node.op, same if node.op in SAME_SHAPE else None)
+    try:
+        if isinstance(refused, Mixed):
+            raise refused
+        found = answer(rule, use) if rule else ()
+    except Mixed as reason:
+        result.mixed[node.index] = str(reason)
+        return
+    result.layouts.update(zip(node.outputs, found, strict=False))
 
 
 def _behind_unknown(result: Survey, node: RawNode, inputs: int) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, defs, helper
 
 from hwcompress.frontend.layout import UNKNOWN_BATCH, Layout
+from hwcompress.frontend.proto import captured
 from hwcompress.frontend.raw import Opaque, RawNode
 from hwcompress.frontend.split import Split
 from hwcompress.frontend.survey import Survey
@@ -21,17 +22,16 @@ def tail_model(model: ModelProto, survey: Survey, split: Split, layout: Layout) 
     head = _head(name, split.end, layout)
     if not split.rest and len(head) == 1 and head[0].op_type == "Identity" and len(model.graph.output) == 1:
         return b""
-    shape_nodes = {n.index for n in survey.graph.nodes if n.index in survey.shape_reads}
     body: list[NodeProto] = list(head)
     behind = {split.end} | {name for node in split.rest for name in node.outputs}
     needed = _needed(survey, split, behind)
     for node in survey.graph.nodes:
         if node.index not in needed:
             continue
-        upstream = node.index in shape_nodes and survey.shape_reads[node.index] not in behind
-        body.extend(_shape_of(node, survey, split.end, layout) if upstream else [model.graph.node[node.index]])
+        upstream = survey.type_reads.get(node.index, split.end) not in behind
+        body.extend(_type_of(node, survey, split.end, layout) if upstream else [model.graph.node[node.index]])
     graph = GraphProto(name="tail", node=body, output=[_untyped(v) for v in model.graph.output])
-    read = {name for node in body for name in node.input}
+    read = {name for node in body for name in (*node.input, *captured(node))}
     graph.initializer.extend(t for t in model.graph.initializer if t.name in read)
     dims = ["N", *layout.sample]
     graph.input.append(helper.make_tensor_value_info(name, type_code(layout.dtype), dims))
@@ -60,14 +60,22 @@ def _head(name: str, end: str, layout: Layout) -> list[NodeProto]:
 def _needed(survey: Survey, split: Split, behind: set[str]) -> set[int]:
     """Nodes of the tail and the constants they read."""
     needed = {node.index for node in split.rest}
-    values = {name for node in split.rest for name in node.inputs} - behind
+    values = {name for node in split.rest for name in node.reads} - behind
     for node in reversed(survey.graph.nodes):
         if node.index in needed or values.isdisjoint(node.outputs):
             continue
         needed.add(node.index)
-        if node.index not in survey.shape_reads:
-            values.update(node.inputs)
+        values.update(name for name in node.reads if name != survey.type_reads.get(node.index))
     return needed
+
+
+def _type_of(node: RawNode, survey: Survey, end: str, layout: Layout) -> list[NodeProto]:
+    """A node that reads only the shape or the type of a value inside the hardware, without that value."""
+    if node.op == "Shape":
+        return _shape_of(node, survey, end, layout)
+    like = survey.layouts[survey.type_reads[node.index]]
+    assert like is not None
+    return [helper.make_node("Cast", node.inputs[:1], node.outputs, to=type_code(like.dtype))]
 
 
 def _shape_of(node: RawNode, survey: Survey, end: str, layout: Layout) -> list[NodeProto]:

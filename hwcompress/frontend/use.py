@@ -21,6 +21,7 @@ class Step:
     layout: Layout
     note: str = ""  # what had to be assumed
     repair: bool = False  # the file's own graph needs Transposes around this node to run
+    batch: int = 0  # samples that the file's own graph takes at once because of this node; 0: any number
 
 
 @dataclass(frozen=True)

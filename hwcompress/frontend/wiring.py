@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 
-from hwcompress.frontend.layout import Layout, show
+from hwcompress.frontend.layout import UNKNOWN_BATCH, Layout, show
 from hwcompress.frontend.raw import Refusal
 from hwcompress.frontend.tensors import type_name
 from hwcompress.frontend.use import Step, Use, integers, normal_axes
@@ -41,7 +41,7 @@ def flatten(use: Use) -> Step:
     if not -rank <= axis <= rank:
         raise Refusal(f"axis {axis} does not fit {layout}")
     split = axis + rank if axis < 0 else axis
-    return Step((), _fitting(layout, lambda x: (math.prod(x.dims[:split]), math.prod(x.dims[split:]))))
+    return Step((), _fitting(layout, lambda x: (math.prod(x.dims[:split]), math.prod(x.dims[split:])), baked=False))
 
 
 def reshape(use: Use) -> Step:
@@ -50,17 +50,44 @@ def reshape(use: Use) -> Step:
     if position != 0:
         raise Refusal("the target shape depends on the network's input")
     wanted, keep_zero = integers(use.constant(1)), bool(use.node.integer("allowzero", 0))
-    return Step((), _fitting(layout, lambda x: _resolve(x, wanted, keep_zero)))
+
+    def dims(x: Layout) -> tuple[int, ...]:
+        return _resolve(x, wanted, keep_zero)
+
+    baked = _baked(layout, wanted[0] if wanted else 0, dims)
+    if baked is None:
+        return Step((), _fitting(layout, dims, baked=wanted[:1] == (1,)))
+    note = f"{use.node}: the file is made for batches of {wanted[0]} samples"
+    return Step((), baked, note, batch=wanted[0])
 
 
-def _fitting(layout: Layout, dims: Callable[[Layout], tuple[int, ...]]) -> Layout:
-    """The reshaped layout; a target that only fits a batch of 1 ([1, 784], [1, -1]) is one for each sample."""
+def _baked(layout: Layout, size: int, dims: Callable[[Layout], tuple[int, ...]]) -> Layout | None:
+    """The layout for batches of `size`, where a target that begins with it fits only these; None where it does not."""
+    if size < 2 or layout.batch != 0 or layout.dims[0] != UNKNOWN_BATCH:
+        return None
+    found = _reshaped(replace(layout, dims=(size, *layout.dims[1:])), dims)
+    return found if found is not None and found.batch == 0 else None
+
+
+def _fitting(layout: Layout, dims: Callable[[Layout], tuple[int, ...]], *, baked: bool) -> Layout:
+    """The reshaped layout; a target that only fits a batch of 1 is one for each sample.
+
+    `baked`: it says so itself ([1, 784], [1, -1]); otherwise it would join the samples of a larger batch.
+    """
     try:
         return layout.reshaped(dims(layout))
     except Refusal:
-        with suppress(Refusal):
-            return layout.single().reshaped(dims(layout.single()))
-        raise
+        single = _reshaped(layout.single(), dims)
+        if single is None:
+            raise
+        return replace(single, spread=single.spread or not baked)
+
+
+def _reshaped(layout: Layout, dims: Callable[[Layout], tuple[int, ...]]) -> Layout | None:
+    """None where the target does not fit."""
+    with suppress(Refusal):
+        return layout.reshaped(dims(layout))
+    return None
 
 
 def _resolve(layout: Layout, wanted: tuple[int, ...], keep_zero: bool) -> tuple[int, ...]:
@@ -84,11 +111,7 @@ def squeeze(use: Use) -> Step:
         drop = set(normal_axes(axes, len(layout.dims)))
     if any(layout.dims[axis] != 1 for axis in drop):
         raise Refusal(f"axes {sorted(drop)} of {layout} are not all 1")
-    dims = tuple(d for axis, d in enumerate(layout.dims) if axis not in drop)
-    batch = layout.batch
-    if batch is not None:
-        batch = None if batch in drop else batch - sum(axis < batch for axis in drop)
-    return Step((), replace(layout, dims=dims, batch=batch))
+    return Step((), layout.without(drop))
 
 
 def unsqueeze(use: Use) -> Step:

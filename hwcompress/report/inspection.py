@@ -23,7 +23,8 @@ def parts(found: Inspection, every_node: bool) -> list[RenderableType]:
         blocks.append(Text(f"\nOn the host: {', '.join(shown(op) for op in found.host)}"))
     blocks += [Text(f"Note: {shown(note, 200)}") for note in found.notes]
     if found.problems:
-        blocks.append(Text(f"\n{len(found.problems)} problems: this model cannot be compiled", BAD))
+        several = "s" if len(found.problems) > 1 else ""
+        blocks.append(Text(f"\n{len(found.problems)} problem{several}: this model cannot be compiled", BAD))
         blocks += [Text(f"- {shown(problem, 300)}") for problem in found.problems]
     else:
         blocks.append(Text("\nThis model can be compiled.", GOOD))

@@ -24,9 +24,9 @@ def default_metric(y: Labels | None, classes: int, grouped: bool) -> str:
 
 
 def prepared(
-    metric: str, y: Labels | None, outputs: int, classes: int, group: Labels | None, where: str = "data"
+    metric: str, y: Labels | None, answers: tuple[int, int], classes: int, group: Labels | None, where: str = "data"
 ) -> Labels | None:
-    """The labels y [n, ...] for `metric` of answers [n, outputs]: classes [n], or values [n, outputs].
+    """The labels y [n, ...] for `metric` of answers of shape [n, outputs]: classes [n], or values [n, outputs].
 
     `classes`: number of classes behind the answers. One-hot labels become classes.
 
@@ -38,12 +38,16 @@ def prepared(
             f"{where}: for auc y_test, a label for each group, and group, the group of each sample of x_test, wanted, "
             "not found. Try: --metric mse"
         )
-    if y is None or metric == "auc":
+    if y is None or metric in ("auc", "agreement"):
         return y
+    samples, outputs = answers
+    if len(y) != samples or not y.size:
+        raise BadInput(
+            f"{where}: for {metric} a label for each of {samples} samples wanted, "
+            f"{len(y) if y.size else 0} found. Try: --metric agreement"
+        )
     if metric in ("mse", "r2"):
         return _values(metric, y, outputs, where)
-    if metric not in ("top1", "binary"):
-        return y
     if metric == "binary" and _columns(y) == outputs > 1 and not one_hot(y):
         return _in_range(_values(metric, y, outputs, where), 2, where)
     if _columns(y) > 1:
@@ -58,14 +62,14 @@ def prepared(
 
 def one_hot(y: Labels) -> bool:
     """Whether every row is zeros and one 1."""
-    if not len(y):
+    if not y.size:
         return False
     flat = y.reshape(len(y), -1)
     return flat.shape[1] > 1 and bool(np.isin(flat, (0, 1)).all() and (flat.sum(axis=1) == 1).all())
 
 
 def _columns(y: Labels) -> int:
-    return y.reshape(len(y), -1).shape[1] if len(y) else 1
+    return y.size // len(y) if len(y) else 1
 
 
 def _values(metric: str, y: Labels, outputs: int, where: str) -> Labels:

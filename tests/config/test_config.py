@@ -131,3 +131,10 @@ def test_a_pattern_without_a_layer_is_an_error_with_the_nearest_name():
 def test_every_field_says_what_it_wants():
     for model in (Config, LayerConfig):
         assert all(field.description for field in model.model_fields.values())
+
+
+def test_a_name_of_ours_is_never_the_models() -> None:
+    config = make({"layers": {"dense_1": {"reuse": 4}, "model/*": {"segment": 2}}})
+    assert config.for_layer("dense_0", "dense_1").reuse is None
+    assert config.for_layer("dense_1", "dense_2").reuse == 4
+    assert config.for_layer("dense_0", "model/dense_1").segment == 2

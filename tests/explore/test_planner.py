@@ -161,3 +161,19 @@ def test_auto_is_no_slower_than_any_reuse_that_fits_and_later_goals_fit_too(budg
         if interval >= auto.timing.interval_cycles:
             found = plan_network(graph, goal(budget, explicit, interval=interval))
             assert found.timing.interval_cycles <= interval
+
+
+def test_auto_of_a_layer_beats_the_global_strategy() -> None:
+    graph, _ = random_network(3)
+    name = next(x.name for x in layers(graph) if isinstance(x.product, DenseCodes))
+    found = plan_network(graph, goal(product=Product.DSP, wishes={name: LayerWish(free=True)}))
+    assert found.plan.layers[name].product is Product.LUT  # fewest DSPs
+    assert plan_network(graph, goal(product=Product.DSP)).plan.layers[name].product is Product.DSP
+
+
+def test_a_reuse_and_a_folding_that_do_not_go_together_are_refused() -> None:
+    wide = DenseCodes(np.ones((16, 16), np.int64), FixedPoint(8, 7), (), np.zeros(16, np.int64))
+    with pytest.raises(BadInput, match="reuse 16 with pe 3 and simd None wanted, which do not go together"):
+        plan_network(chain_of(wide), goal(wishes={"dense_0": LayerWish(reuse=16, pe=3)}))
+    found = plan_network(chain_of(wide), goal(wishes={"dense_0": LayerWish(reuse=16, pe=4)}))
+    assert (found.plan.layers["dense_0"].pe, found.plan.layers["dense_0"].simd) == (4, 4)

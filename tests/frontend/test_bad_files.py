@@ -176,7 +176,7 @@ def test_huge_and_empty_inputs(tmp_path):
     assert "input 'x': a sample has 1099511627776 elements; up to 16777216 are supported" in refused(
         tmp_path, large, UnsupportedModel
     )
-    for dims in (("N", 0), (0, 4), ("N", -3)):
+    for dims in (("N", 0), (0, 4)):
         empty = model([node("Relu", "x", "y")], shape=dims)
         assert "every dimension must be at least 1" in refused(tmp_path, empty, UnsupportedModel)
 
