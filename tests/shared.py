@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The real models that lie beside the repository; absent on other machines."""
 
 import os

@@ -45,6 +45,8 @@ def _product(x: Layout, constant: Array, *, left: bool) -> tuple[Dense, Layout]:
     """x @ constant, or constant @ x if `left`."""
     if constant.ndim == 0 or not x.dims:
         raise Refusal("a scalar cannot be multiplied as a matrix")
+    if not constant.size:
+        raise Refusal(f"the weight {show(constant.shape)} holds nothing; every dimension must be at least 1")
     matrix = _matrix(constant, left=left)
     axis = -2 if left and len(x.dims) > 1 else -1
     position = len(x.dims) + axis

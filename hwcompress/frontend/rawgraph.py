@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from onnx import AttributeProto, ModelProto, NodeProto, TensorProto, ValueInfoProto
 
 from hwcompress.errors import BadInput, UnsupportedModel, quote
-from hwcompress.frontend.layout import MAX_SAMPLE, UNKNOWN_BATCH, Layout
+from hwcompress.frontend.layout import MAX_SAMPLE, UNKNOWN_BATCH, Layout, show
 from hwcompress.frontend.model import ModelInput, Port
 from hwcompress.frontend.proto import captured
 from hwcompress.frontend.raw import Opaque, RawNode
@@ -136,7 +136,7 @@ def _layout(where: str, port: Port, batched: bool) -> Layout:
             raise UnsupportedModel(f"{where}: dimension {axis} is {quote(d)}; {hint}")
     dims = tuple(UNKNOWN_BATCH if isinstance(d, str) else d for d in port.shape)
     if not dims or any(d <= 0 for d in dims):
-        raise UnsupportedModel(f"{where} has shape {list(dims)[:8]}; every dimension must be at least 1")
+        raise UnsupportedModel(f"{where} has shape {show(dims)}; every dimension must be at least 1")
     layout = Layout(dims, 0 if batched else None, port.dtype)
     if layout.channels > MAX_SAMPLE:
         raise UnsupportedModel(f"{where}: a sample has {layout.channels} elements; up to {MAX_SAMPLE} are supported")

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Models built by hand, and the one comparison that all of them must pass."""
 
 import math

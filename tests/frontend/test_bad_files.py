@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Damaged, hostile and unusable files: one clear message each."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Models exported for batches of one size: run in such batches, the last one filled up."""
 
 from collections.abc import Sequence

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Files that other programs wrote: scikit-learn here and now, and the real models beside the repository."""
 
 import sys

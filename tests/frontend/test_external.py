@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """External data: from the model's own folder, of the right size, and from nowhere else."""
 
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Sub-graphs of constants: the numbers that onnxruntime computes, within bounds of memory and time."""
 
 import numpy as np

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Whole graphs: constant sub-graphs, what stays on the host, several outputs, functions, order."""
 
 import numpy as np

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the host computes must treat each sample alone."""
 
 import numpy as np

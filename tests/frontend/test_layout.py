@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Where the batch lies after a reshape or a transpose, and when there is no answer."""
 
 import numpy as np

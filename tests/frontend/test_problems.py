@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """All that stands in the way of a model, at once, each thing once; and where each node would run."""
 
 from pathlib import Path
@@ -184,3 +185,10 @@ def test_an_operator_of_two_outputs_counts_once(tmp_path):
     made = model([classifier, node("Softmax", "scores", "p")], outputs=outputs)
     assert problems(tmp_path, made) == ["ai.onnx.ml.LinearClassifier 'label': this operator is not supported"]
     assert places(tmp_path, made)["p"] == "host"
+
+
+@pytest.mark.parametrize(("shape", "dims"), [((4, 0), "[4, 0]"), ((0,), "[0]")])
+def test_weights_that_hold_nothing(shape, dims, tmp_path):
+    made = model([node("MatMul", "x w", "y")], {"w": np.zeros(shape, np.float32)})
+    reason = f"the weight {dims} holds nothing; every dimension must be at least 1"
+    assert problems(tmp_path, made) == [f"MatMul 'y': {reason}"]

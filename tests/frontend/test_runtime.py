@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Data brought into the model's layout, and onnxruntime kept quiet."""
 
 import subprocess

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Every spelling of an operator, in every opset that has it, equals onnxruntime."""
 
 from collections.abc import Callable

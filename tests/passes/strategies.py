@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Small random chains in float and integer form, with extremes."""
 
 from dataclasses import replace

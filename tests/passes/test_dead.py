@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Dead channels disappear and not one code changes."""
 
 from dataclasses import replace

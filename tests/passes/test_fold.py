@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Folding keeps the meaning, and does as much as it says."""
 
 import numpy as np

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What --mean, --std and the input scaling do."""
 
 import numpy as np
