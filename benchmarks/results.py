@@ -73,7 +73,7 @@ def emitted(build: Path) -> str:
     digest = hashlib.sha256()
     for folder in ("verilog", "hls", "bench"):
         for path in sorted((build / folder).rglob("*")):
-            if path.is_file() and "run_" not in str(path.relative_to(build)) and path.suffix != ".py":
+            if path.is_file() and "run_" not in str(path.relative_to(build)) and path.suffix not in (".py", ".sha256"):
                 digest.update(f"{path.relative_to(build)}\0".encode() + path.read_bytes())
     return digest.hexdigest()
 

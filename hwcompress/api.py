@@ -33,7 +33,7 @@ from hwcompress.report.make import Facts, make_report
 from hwcompress.report.schema import AccuracyPart, Report
 from hwcompress.sim import labels, metrics
 from hwcompress.sim.integer import Simulator
-from hwcompress.verify.simulate import Verification
+from hwcompress.verify.simulate import FRAMES, Verification
 from hwcompress.verify.synth import Synthesis
 
 __all__ = ["Design", "compile", "compress_network", "estimate", "load", "open_build", "plan_design"]
@@ -142,7 +142,7 @@ class Design:
         Raises:
             BadInput: the folder cannot be written, or holds something that is not a build.
         """
-        self.folder = emit(self._emission(vectors or self.config.vectors), Path(folder))
+        self.folder = emit(self._emission(vectors or self.config.vectors or FRAMES), Path(folder))
         return self.folder
 
     def _emission(self, vectors: int) -> Emission:
@@ -159,7 +159,7 @@ class Design:
             network.simulator.run(x),
         )
 
-    def build(self, vectors: int = 100) -> Build:
+    def build(self, vectors: int | None = None) -> Build:
         """The build directory on disk, written to a temporary folder if it was not written yet."""
         if self.folder is None:
             self._scratch = TemporaryDirectory(prefix="hwcompress-")
@@ -168,9 +168,12 @@ class Design:
         return open_build(self.folder)
 
     def verify(
-        self, simulator: Literal["verilator", "icarus", "csim"] = "verilator", vectors: int = 100, waves: bool = False
+        self,
+        simulator: Literal["verilator", "icarus", "csim"] = "verilator",
+        vectors: int | None = None,
+        waves: bool = False,
     ) -> Verification:
-        """Simulate the emitted hardware on `vectors` frames against the simulator's codes."""
+        """Simulate the emitted hardware on `vectors` frames (None: 1,000, on Icarus 50 or 20) against the codes."""
         build = self.build(vectors)
         result = build.verify(simulator, vectors, waves=waves)
         self.report = build.report

@@ -10,7 +10,7 @@ from hwcompress.hw import devices
 from hwcompress.report import files, html
 from hwcompress.report.schema import Report, SynthesisPart, VerificationPart
 from hwcompress.verify.csim import csim as run_csim
-from hwcompress.verify.simulate import Verification, simulate
+from hwcompress.verify.simulate import FRAMES, Verification, simulate
 from hwcompress.verify.synth import Family, Synthesis, synthesize
 
 Run = Literal["verilator", "icarus", "csim"]
@@ -24,11 +24,14 @@ class Build:
     report: Report
 
     def verify(
-        self, simulator: Run = "verilator", vectors: int = 100, csim: bool = False, waves: bool = False
+        self, simulator: Run = "verilator", vectors: int | None = None, csim: bool = False, waves: bool = False
     ) -> Verification:
-        """Run the bench (csim: the HLS C++ instead) on `vectors` frames; a difference is counted, never raised."""
+        """Run the bench (csim: the HLS C++ instead) on `vectors` frames (None: 1,000, on Icarus 50 or 20).
+
+        A difference is counted, never raised.
+        """
         if csim or simulator == "csim":
-            result = run_csim(self.folder, vectors)
+            result = run_csim(self.folder, vectors or FRAMES)
         else:
             result = simulate(self.folder, simulator, vectors, waves)
         self._update(self.report.with_verification(VerificationPart.model_validate(asdict(result))))

@@ -156,8 +156,8 @@ class Config(BaseModel):
     verify: Literal["none", "verilator", "icarus", "both"] = Field(
         default="none", description="none, verilator, icarus or both"
     )
-    vectors: Annotated[int, BeforeValidator(_number), Field(ge=1, le=10**7)] = Field(
-        default=100, description="frames to simulate, 1 or more"
+    vectors: Annotated[int, BeforeValidator(_number), Field(ge=1, le=10**7)] | None = Field(
+        default=None, description="frames to simulate, 1 or more"
     )
     seed: Annotated[int, BeforeValidator(_number), Field(ge=0, le=2**32 - 1)] = Field(
         default=0, description="0 to 4294967295"

@@ -24,7 +24,7 @@ from hwcompress.frontend.model import Model
 from hwcompress.ir.fixed import Codes
 from hwcompress.report import files, html
 from hwcompress.report.schema import Report
-from hwcompress.verify.bench import BenchSpec, PortSpec, write_bench
+from hwcompress.verify.bench import BenchSpec, PortSpec, write_bench, write_digests
 
 ONNX_TYPES = {"float32": 1, "float64": 11, "float16": 10, "uint8": 2, "int8": 3, "int32": 6, "int64": 7}
 FLOAT = 1
@@ -110,6 +110,8 @@ def _write(what: Emission, folder: Path) -> None:
     _write_texts(folder, texts)
     (folder / "model.fixed.onnx").write_bytes(fixed_model(what.compressed.graph, boundary(what)))
     write_bench(bench_spec(what), what.x, what.y, folder / "bench")
+    memories = {name.removeprefix("verilog/"): text for name, text in texts.items() if name.endswith(".mem")}
+    write_digests(memories, folder / "bench")
     files.write(what.report, folder)
     html.write(what.report, folder)
 

@@ -138,3 +138,18 @@ def test_no_name_reaches_generated_text(name: str, tmp_path: Path) -> None:
         text = path.read_text()
         assert name not in text or name == "module"
         assert all(ord(c) < 128 for c in text)
+
+
+@pytest.mark.icarus
+def test_a_weight_whose_last_bit_changed_is_seen(tmp_path: Path) -> None:
+    """Even where no output code of the frames simulated shows it."""
+    data = {"x_train": np.zeros((4, 8), np.float32)}
+    build = hwcompress.compile(EXAMPLES / "pulsar_mlp.onnx", data=data, reuse=32, strategy="dsp").write(tmp_path / "b")
+    assert hwcompress.open_build(build).verify("icarus", 1).mismatches == 0
+    memory = build / "verilog" / "dense_1_w_s0.mem"
+    text = memory.read_text()
+    last = text.rstrip()[-1]
+    memory.write_text(text.rstrip()[:-1] + f"{int(last, 16) ^ 1:x}\n")
+    found = hwcompress.open_build(build).verify("icarus", 1)
+    assert found.mismatches > 0
+    assert "verilog/dense_1_w_s0.mem: other contents than were emitted" in found.failures

@@ -106,7 +106,7 @@ def sweep(
 def simulate(
     build: BuildFolder,
     simulator: Annotated[str | None, typer.Option(metavar="S", help="verilator, icarus or both. [verilator]")] = None,
-    vectors: Annotated[str, typer.Option(metavar="N", help="Frames.")] = "100",
+    vectors: Annotated[str | None, typer.Option(metavar="N", help="Frames. [1,000; Icarus 50, or 20 if long]")] = None,
     csim: Annotated[bool, typer.Option("--csim", help="The HLS C++ with g++, alone or beside --simulator.")] = False,
     waves: Annotated[bool, typer.Option("--waves", help="Keep the waveforms, under BUILD/bench.")] = False,
     json: Json = False,

@@ -49,7 +49,7 @@ def compile_model(model: str, file: str | None, options: Options, json: bool, ex
         build, runs = open_build(folder), runs_of(config)
         for run in runs:
             if progress:
-                progress(f"{run}: {config.vectors} frames", -1)
+                progress(str(run), -1)
             build.verify(run, config.vectors)
     show(build.report, json, explain)
     if not json:
@@ -81,20 +81,22 @@ def estimate_model(model: str, file: str | None, options: Options, json: bool, e
     show(design.report, json, explain)
 
 
-def simulate_build(folder: str, simulator: str | None, vectors: str, csim: bool, waves: bool, json: bool) -> None:
+def simulate_build(
+    folder: str, simulator: str | None, vectors: str | None, csim: bool, waves: bool, json: bool
+) -> None:
     """simulate."""
     chosen = simulator or ("none" if csim else "verilator")
     if simulator == "none" or chosen not in SIMULATORS:
         raise BadInput(f"--simulator: verilator, icarus or both wanted, {quote(chosen)} found")
     runs: list[Run] = [*SIMULATORS[chosen], "csim"] if csim else list(SIMULATORS[chosen])
-    count = number("vectors", vectors)
+    count = None if vectors is None else number("vectors", vectors)
     from hwcompress.build import open_build
 
     build = open_build(folder)
     with screen.progress() as progress:
         for run in runs:
             if progress:
-                progress(f"{run}: {count} frames", -1)
+                progress(str(run), -1)
             build.verify(run, count, waves=waves)
     show(build.report, json, False, only=("verification",))
     finish(build.report, runs)

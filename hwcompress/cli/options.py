@@ -50,7 +50,7 @@ PLANNING = (
     Choice("backend", "B", "verilog, hls or both. [verilog]"),
     Choice("out", "DIR", "Build directory; default build/<model name>, of a sweep build/<model name>_sweep."),
     Choice("verify", "V", "Simulate after emitting: none, verilator, icarus or both. [none]"),
-    Choice("vectors", "N", "Frames to simulate. [100]"),
+    Choice("vectors", "N", "Frames to simulate. [1,000; Icarus 50, or 20 if long]"),
     Choice("seed", "N", "Seed of everything random. [0]"),
 )
 FIELDS = frozenset(c.field for c in PLANNING)

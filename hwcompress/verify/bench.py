@@ -5,8 +5,10 @@ A beat is one hexadecimal line. Element 0 lies in the least significant bits, el
 beat is padded with zeros to `tdata_bits`; the last beat of a frame may hold fewer elements than the others.
 """
 
+import hashlib
 import json
 import shutil
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -19,6 +21,7 @@ from hwcompress.ir.fixed import Codes
 from hwcompress.resources import folder
 
 Interface = Literal["axis", "valid"]
+DIGESTS = "memories.sha256"
 SHIPPED = ("hwc_harness.v", "hwc_harness.vlt", "network_bench.py")
 CHUNK = 1 << 24  # bits turned into text at a time
 
@@ -118,6 +121,25 @@ def write_frames(spec: BenchSpec, x_codes: Codes, y_codes: Codes, folder_: Path)
     """The two memory files alone."""
     (folder_ / "stimulus.mem").write_text("\n".join(pack(x_codes, spec.input)) + "\n")
     (folder_ / "expected.mem").write_text("\n".join(pack(y_codes, spec.output)) + "\n")
+
+
+def write_digests(memories: Mapping[str, str], folder_: Path) -> None:
+    """The digest of every memory file of the hardware, by name, as sha256sum writes them."""
+    lines = [f"{hashlib.sha256(text.encode()).hexdigest()}  {name}\n" for name, text in sorted(memories.items())]
+    (folder_ / DIGESTS).write_text("".join(lines))
+
+
+def changed_memories(build: Path) -> list[str]:
+    """Names of the memory files of a build that do not hold what was emitted."""
+    path = build / "bench" / DIGESTS
+    if not path.is_file():
+        return []
+    pairs = [line.split("  ", 1) for line in path.read_text().splitlines()]
+    return [name for digest, name in pairs if _digest(build / "verilog" / name) != digest]
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
 
 
 def _check(codes: Codes, port: PortSpec, what: str) -> None:

@@ -5,18 +5,20 @@ import json
 import shutil
 import sys
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from hwcompress.errors import BadInput, ToolFailed
 from hwcompress.verify import tools
-from hwcompress.verify.bench import BenchSpec, read_spec
+from hwcompress.verify.bench import BenchSpec, changed_memories, read_spec
 from hwcompress.verify.vectors import Frames, stored_frames
 from hwcompress.verify.workshop import Workshop
 
 Simulator = Literal["verilator", "icarus"]
 PAUSED = {"verilator": 64, "icarus": 6}  # frames of each run with random pauses, at most
+FRAMES = 1000  # simulated where the user says nothing: of 100 many a weight with its last bit wrong would pass
+FEW = {False: 50, True: 20}  # on Icarus; brief
 LONG = 500  # cycles a frame, from which Icarus (milliseconds a clock) runs fewer frames in all checks but the first
 SECONDS = 7200.0  # limit of one simulation
 # Tables of reuse-1 rows are long parameters: Verilator's limit for a number is 64 Kbit unless told.
@@ -37,12 +39,13 @@ class Verification:
     failures: tuple[str, ...] = ()  # one text a failed check
 
 
-def simulate(build: Path, simulator: Simulator, vectors: int, waves: bool = False) -> Verification:
+def simulate(build: Path, simulator: Simulator, vectors: int | None, waves: bool = False) -> Verification:
     """Simulate BUILD/verilog on `vectors` frames, with and without pauses; a difference is counted, never raised."""
-    if simulator not in PAUSED or vectors < 1:
+    if simulator not in PAUSED or (vectors is not None and vectors < 1):
         raise BadInput(f"simulate: verilator or icarus and at least 1 vector wanted, {simulator}, {vectors} found")
     tools.verilator() if simulator == "verilator" else tools.icarus()
     spec, _ = read_spec(build / "bench")
+    vectors = vectors or (FEW[_brief(spec, simulator)] if simulator == "icarus" else FRAMES)
     frames = stored_frames(build, vectors)
     here = build.resolve() / "bench" / f"run_{simulator}"
     shutil.rmtree(here, ignore_errors=True)
@@ -50,7 +53,10 @@ def simulate(build: Path, simulator: Simulator, vectors: int, waves: bool = Fals
     for memory in sorted((build / "verilog").glob("*.mem")):
         (here / memory.name).symlink_to(memory.resolve())
     folder = _executable(build.resolve(), simulator, frames.stored, waves, here)
-    return _run(build.resolve(), spec, simulator, min(vectors, frames.stored), frames, folder, waves)
+    found = _run(build.resolve(), spec, simulator, min(vectors, frames.stored), frames, folder, waves)
+    changed = changed_memories(build)
+    texts = tuple(f"verilog/{name}: other contents than were emitted" for name in changed)
+    return replace(found, mismatches=found.mismatches + len(changed), failures=found.failures + texts)
 
 
 def _executable(build: Path, simulator: Simulator, frames: int, waves: bool, here: Path) -> Path:
@@ -73,8 +79,12 @@ def _executable(build: Path, simulator: Simulator, frames: int, waves: bool, her
     key = workshop.key(job, [*sources, *harness])
 
     def make(folder: Path) -> None:
-        used = [str(path) for path in (*sources, harness[0], *([harness[2]] if fast else []))]
-        where = {"folder": str(folder), "sources": used, "includes": [str(bench)]}
+        place = folder / "source"  # plain names: tools trip over quotes in a user's path, and keep it in what they make
+        place.mkdir()
+        for path in (*sources, *harness):
+            shutil.copyfile(path, place / path.name)
+        used = [str(place / path.name) for path in (*sources, harness[0], *([harness[2]] if fast else []))]
+        where = {"folder": str(folder), "sources": used, "includes": [str(place)]}
         _child(job | where, here, f"{simulator} build of {build.name}")
 
     return workshop.folder(key, make)
@@ -84,7 +94,7 @@ def _run(
     build: Path, spec: BenchSpec, simulator: Simulator, vectors: int, frames: Frames, folder: Path, waves: bool
 ) -> Verification:
     here = build / "bench" / f"run_{simulator}"
-    brief = simulator == "icarus" and spec.interval_cycles > LONG
+    brief = _brief(spec, simulator)
     plan = {
         "spec": asdict(spec),
         "stored": frames.stored,
@@ -115,6 +125,10 @@ def _run(
         if not _failed(here):  # a failed check ends the simulator with a status too
             raise
     return _verdict(here, simulator, vectors, vectors * spec.output.elements)
+
+
+def _brief(spec: BenchSpec, simulator: Simulator) -> bool:
+    return simulator == "icarus" and spec.interval_cycles > LONG
 
 
 def _child(job: dict[str, Any], here: Path, what: str, extra: dict[str, str] | None = None) -> None:

@@ -47,10 +47,11 @@ class Stub:
         """A build directory of one file."""
         files.write(self.report, folder)
 
-    def simulate(self, _build: Path, simulator: str, vectors: int, waves: bool) -> Verification:
+    def simulate(self, _build: Path, simulator: str, vectors: int | None, waves: bool) -> Verification:
         """Equal, or not."""
         self.asked.append((simulator, vectors, waves))
-        return Verification(simulator, vectors, 5 * vectors, self.mismatches, 72, self.interval)
+        frames = vectors or 100
+        return Verification(simulator, frames, 5 * frames, self.mismatches, 72, self.interval)
 
     def csim(self, _build: Path, vectors: int) -> Verification:
         """No clock."""

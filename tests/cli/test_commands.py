@@ -34,7 +34,7 @@ def test_help(command):
 def test_help_of_a_command_names_its_options(command):
     for name in ("compile", "estimate", "sweep"):
         text = command(name, "--help")
-        taken = {"compile": (), "estimate": ("out", "verify", "vectors", "backend"), "sweep": SWEEP_AXES}[name]
+        taken = {"compile": (), "estimate": (), "sweep": SWEEP_AXES}[name]
         assert all(f"  {c.flag} " in text for c in PLANNING if c.field not in taken)
         assert "--json" in text
 
@@ -139,7 +139,7 @@ def test_csim_alone_runs_no_simulator(command, monkeypatch):
     stub = Stub().install(monkeypatch)
     build(Path("b"))
     assert command("simulate", "b", "--csim").startswith("exit 0")
-    assert stub.asked == [("csim", 100)]
+    assert stub.asked == [("csim", 1000)]
 
 
 def test_a_mismatch_exits_1(command, golden, monkeypatch):
