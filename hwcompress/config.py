@@ -136,7 +136,7 @@ class Config(BaseModel):
     bias_correction: bool = Field(default=True, description="true or false")
     per_channel: bool = Field(default=True, description="true or false: one exponent for each row of weights")
     sparsity: Share = Field(default=0.0, description="share of zero weights, 0 to 1")
-    prune: Literal["global", "layer", "threshold"] = Field(
+    prune: Literal["global", "magnitude", "layer", "threshold"] = Field(
         default="global", description="one of global, layer, threshold"
     )
     quality: Annotated[Real, Field(ge=0)] | None = Field(

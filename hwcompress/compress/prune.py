@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Magnitude pruning: global, per layer, and by threshold = quality x std (Han 2015, arXiv:1506.02626)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -9,6 +9,9 @@ import numpy as np
 from hwcompress.ir.fixed import Reals
 from hwcompress.ir.graph import Graph, Node, Op
 from hwcompress.ops import Dense
+
+Spread = Mapping[str, Reals]  # by node: deviation of each of its inputs over the calibration data
+UNKNOWN: Spread = {}
 
 
 def smallest(weights: Reals, count: int) -> "np.ndarray[tuple[int, ...], np.dtype[np.bool_]]":
@@ -18,24 +21,56 @@ def smallest(weights: Reals, count: int) -> "np.ndarray[tuple[int, ...], np.dtyp
     return mask.reshape(weights.shape)
 
 
-def prune_global(graph: Graph[Op], sparsity: float) -> Graph[Op]:
+def prune_magnitude(graph: Graph[Op], sparsity: float) -> Graph[Op]:
     """Zero the share `sparsity` of all weights, least magnitude first, over the whole network."""
-    dense = [n.op for n in graph if isinstance(n.op, Dense)]
-    if not dense:
+    return _prune_least(graph, sparsity, [np.abs(op.weight) for _, op in _dense(graph)])
+
+
+def prune_global(graph: Graph[Op], sparsity: float, spread: Spread = UNKNOWN) -> Graph[Op]:
+    """Zero the share `sparsity` of all weights, those first that matter least to their layer.
+
+    |w| times the deviation of its input (Sun et al., arXiv:2306.11695, there the norm: what is constant the bias takes
+    over), squared and set against all of its layer that are as large or larger (LAMP, Lee et al., arXiv:2010.07611).
+    """
+    return _prune_least(graph, sparsity, [_lamp(_importance(name, op, spread)) for name, op in _dense(graph)])
+
+
+def _dense(graph: Graph[Op]) -> list[tuple[str, Dense]]:
+    return [(n.name, n.op) for n in graph if isinstance(n.op, Dense)]
+
+
+def _importance(name: str, op: Dense, spread: Spread) -> Reals:
+    """|w| [m, n] times the deviation [n] of what it is multiplied with, where that is known."""
+    return np.abs(op.weight) * spread[name] if name in spread else np.abs(op.weight)
+
+
+def _lamp(scores: Reals) -> Reals:
+    """score^2 over the sum of all squares from it upwards."""
+    square = scores.ravel() ** 2
+    order = np.argsort(square, kind="stable")
+    above = np.cumsum(square[order][::-1])[::-1]
+    out = np.empty_like(square)
+    out[order] = square[order] / np.maximum(above, np.finfo(np.float64).tiny)
+    return out.reshape(scores.shape)
+
+
+def _prune_least(graph: Graph[Op], sparsity: float, scores: Sequence[Reals]) -> Graph[Op]:
+    """The share `sparsity` of the weights of all dense nodes, by scores over all of them."""
+    if not scores:
         return graph
-    flat = np.concatenate([op.weight.ravel() for op in dense])
+    flat = np.concatenate([s.ravel() for s in scores])
     mask = smallest(flat, round(sparsity * flat.size))
-    parts = np.split(mask, np.cumsum([op.weight.size for op in dense])[:-1])
-    masks = iter([p.reshape(op.weight.shape) for p, op in zip(parts, dense, strict=True)])
-    return _masked(graph, {n.name: next(masks) for n in graph if isinstance(n.op, Dense)})
+    parts = np.split(mask, np.cumsum([s.size for s in scores])[:-1])
+    names = [name for name, _ in _dense(graph)]
+    return _masked(graph, {n: p.reshape(s.shape) for n, p, s in zip(names, parts, scores, strict=True)})
 
 
-def prune_layers(graph: Graph[Op], sparsity: Mapping[str, float]) -> Graph[Op]:
-    """Zero a share of each named node's weights."""
+def prune_layers(graph: Graph[Op], sparsity: Mapping[str, float], spread: Spread = UNKNOWN) -> Graph[Op]:
+    """Zero a share of each named node's weights, least |w| times the deviation of its input first."""
     masks = {
-        n.name: smallest(n.op.weight, round(sparsity[n.name] * n.op.weight.size))
-        for n in graph
-        if isinstance(n.op, Dense) and n.name in sparsity
+        name: smallest(_importance(name, op, spread), round(sparsity[name] * op.weight.size))
+        for name, op in _dense(graph)
+        if name in sparsity
     }
     return _masked(graph, masks)
 

@@ -47,11 +47,11 @@ def compress(graph: Graph[Op], x: Reals | None, config: Config) -> Compressed:
     parts = stages(simple)
     products = [(s.layer, s.node) for s in parts if s.product is not None]
     config.check_patterns(dict.fromkeys([*products, *((s.layer, s.node) for s in parts)]))
-    pruned = _prune(simple, parts, config)
+    pruned = _prune(simple, parts, config, x)
     exponents = np.zeros(graph.channels, dtype=np.int64)
     wish, mixing = resolved(pruned, x, config)
     choice = calibrate(pruned, x, wish)
-    notes = [*mixing, *choice.notes]
+    notes = [*_empty(pruned, parts), *mixing, *choice.notes]
     if x is not None and config.input_type is None and (uneven := uneven_exponents(x)).any():
         scaled = simplify(scale_input(pruned, uneven))
         even = x * np.exp2(uneven.astype(np.float64))
@@ -60,7 +60,12 @@ def compress(graph: Graph[Op], x: Reals | None, config: Config) -> Compressed:
         target = run_stages(stages(pruned), x)
         if trial.quantized.error(run_stages(stages(scaled), even)) < BETTER * choice.quantized.error(target):
             pruned, choice, exponents = scaled, trial, uneven
-            notes = [*mixing, *trial.notes, "input channels differ in range: one power of two each"]
+            notes = [
+                *_empty(pruned, parts),
+                *mixing,
+                *trial.notes,
+                "input channels differ in range: one power of two each",
+            ]
     return Compressed(
         simple,
         pruned,
@@ -82,19 +87,41 @@ def uneven_exponents(x: Reals) -> Codes:
     return exponents if int(exponents.max(initial=0)) >= UNEVEN else none
 
 
-def _prune(graph: Graph[Op], parts: Sequence[Stage], config: Config) -> Graph[Op]:
+def _empty(graph: Graph[Op], parts: Sequence[Stage]) -> list[str]:
+    """What to say of layers that pruning has left without weights."""
+    names = {s.node: s.layer for s in parts}
+    bare = [names.get(n.name, n.name) for n in graph if isinstance(n.op, Dense) and not n.op.weight.any()]
+    return [f"no weight is left in {', '.join(bare)}: its output is constant. Try: a lower --sparsity"] if bare else []
+
+
+def _prune(graph: Graph[Op], parts: Sequence[Stage], config: Config, x: Reals | None) -> Graph[Op]:
     """Global pruning first; what a layer asks for itself on top."""
     names = {s.node: s.layer for s in parts if isinstance(s.product, Dense)}
     own = {node: config.for_layer(layer, node) for node, layer in names.items()}
+    spread = _spread(parts, x)
     if config.prune == "threshold" and config.quality is not None:
         graph = prune.prune_threshold(graph, dict.fromkeys(names, config.quality))
     elif config.sparsity and config.prune == "layer":
-        graph = prune.prune_layers(graph, dict.fromkeys(names, config.sparsity))
+        graph = prune.prune_layers(graph, dict.fromkeys(names, config.sparsity), spread)
+    elif config.sparsity and config.prune == "magnitude":
+        graph = prune.prune_magnitude(graph, config.sparsity)
     elif config.sparsity:
-        graph = prune.prune_global(graph, config.sparsity)
+        graph = prune.prune_global(graph, config.sparsity, spread)
     share = {n: c.sparsity for n, c in own.items() if c.sparsity is not None}
     quality = {n: c.quality for n, c in own.items() if c.quality is not None}
-    return prune.prune_threshold(prune.prune_layers(graph, share), quality)
+    return prune.prune_threshold(prune.prune_layers(graph, share, spread), quality)
+
+
+def _spread(parts: Sequence[Stage], x: Reals | None) -> prune.Spread:
+    """Deviation of what every product reads, over the calibration data; nothing of fewer than two samples."""
+    out: dict[str, Reals] = {}
+    if x is None or len(x) < 2:
+        return out
+    for stage in parts:
+        if stage.product is not None:
+            out[stage.node] = x.std(axis=0)
+        x = stage.run(x)
+    return out
 
 
 def resolved(graph: Graph[Op], x: Reals | None, config: Config) -> tuple[Request, tuple[str, ...]]:

@@ -19,7 +19,7 @@ from hwcompress.frontend.model import Model
 from hwcompress.hw.cells import Resources
 from hwcompress.ir.fixed import Reals
 from hwcompress.ir.graph import CodeOp, Graph, Op
-from hwcompress.ops import AffineCodes, Dense, DenseCodes
+from hwcompress.ops import Affine, AffineCodes, Dense, DenseCodes
 from hwcompress.report import schema
 from hwcompress.version import __version__
 
@@ -45,6 +45,7 @@ def make_report(facts: Facts) -> schema.Report:
     storage = [_storage(x) for x in layers(graph) if x.product is not None]
     kept = sum(s.nonzero for s in storage)
     weights = sum(s.weights for s in storage)
+    original = sum(_weights(node.op) for node in facts.compressed.original)
     dense_bytes = sum(s.compressed_bytes for s in storage)
     parameters = facts.model.parameters
     total = planned.estimate.total
@@ -66,7 +67,7 @@ def make_report(facts: Facts) -> schema.Report:
             float_bytes=FLOAT_BYTES * parameters,
             compressed_bytes=dense_bytes,
             ratio=round(FLOAT_BYTES * parameters / max(1, dense_bytes), 4),
-            sparsity=round(1 - kept / max(1, weights), 6),
+            sparsity=round(1 - kept / max(1, original, weights), 6),  # dead neurons are zeros too
             layers=storage,
         ),
         resources=counts(total),
@@ -119,6 +120,13 @@ def _macs(graph: Graph[Op]) -> int:
 
 def _biases(graph: Graph[CodeOp]) -> int:
     return sum(int(np.count_nonzero(n.op.bias)) for n in graph if isinstance(n.op, DenseCodes | AffineCodes))
+
+
+def _weights(op: Op) -> int:
+    """Weights of a product."""
+    if isinstance(op, Dense):
+        return op.weight.size
+    return op.scale.size if isinstance(op, Affine) else 0
 
 
 def _storage(layer: Layer) -> schema.CompressionLayer:

@@ -6,7 +6,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from hwcompress.compress.prune import prune_global, prune_layers, prune_threshold, sparsity
+from hwcompress.compress.prune import prune_global, prune_layers, prune_magnitude, prune_threshold, sparsity
 from hwcompress.config import make
 from hwcompress.errors import BadInput
 from hwcompress.ir.graph import Graph, Op
@@ -38,7 +38,7 @@ def whole(share: float, size: int) -> int:
 @pytest.mark.parametrize("share", SHARES)
 def test_global_pruning_counts_over_all_layers(share: float) -> None:
     graph = network()
-    pruned = prune_global(graph, share)
+    pruned = prune_magnitude(graph, share)
     before = np.concatenate([w.ravel() for w in weights(graph)])
     after = np.concatenate([w.ravel() for w in weights(pruned)])
     gone = after != before
@@ -64,19 +64,19 @@ def test_layers_that_are_not_named_stay() -> None:
 
 @pytest.mark.parametrize(("share", "want"), [(0.25, [0, 1, -1, 1]), (0.5, [0, 0, -1, 1]), (0.75, [0, 0, 0, 1])])
 def test_ties_go_in_order(share: float, want: list[float]) -> None:
-    assert weights(prune_global(level([1, 1, -1, 1]), share))[0].tolist() == [want]
+    assert weights(prune_magnitude(level([1, 1, -1, 1]), share))[0].tolist() == [want]
     assert weights(prune_layers(level([1, 1, -1, 1]), {"fc0": share}))[0].tolist() == [want]
 
 
 def test_ties_between_layers_go_to_the_first() -> None:
     graph = chain(2, Dense(np.ones((2, 2)), np.zeros(2)), Dense(-np.ones((1, 2)), np.zeros(1)))
-    assert zeros(prune_global(graph, 5 / 6)) == [4, 1]
+    assert zeros(prune_magnitude(graph, 5 / 6)) == [4, 1]
 
 
 def test_zeros_count_as_pruned() -> None:
     graph = level([0, 3, 0, -2], [5, 0, 1, 0])
-    assert weights(prune_global(graph, 0.5))[0].tolist() == weights(graph)[0].tolist()
-    assert weights(prune_global(graph, 0.625))[0].tolist() == [[0, 3, 0, -2], [5, 0, 0, 0]]
+    assert weights(prune_magnitude(graph, 0.5))[0].tolist() == weights(graph)[0].tolist()
+    assert weights(prune_magnitude(graph, 0.625))[0].tolist() == [[0, 3, 0, -2], [5, 0, 0, 0]]
 
 
 def test_a_threshold_is_quality_times_deviation() -> None:
@@ -98,12 +98,52 @@ def test_each_layer_has_a_deviation_of_its_own() -> None:
 def test_sparsity_is_the_share_of_zeros() -> None:
     assert sparsity(level([0, 3, 0, -2])) == 0.5
     assert sparsity(chain(2, RELU)) == 0.0
-    assert sparsity(prune_global(network(), 0.5)) == 68 / 137
+    assert sparsity(prune_magnitude(network(), 0.5)) == 68 / 137
+
+
+def test_no_layer_is_emptied_before_the_others() -> None:
+    """A layer of small weights: by magnitude all of it would go first."""
+    small, large = np.arange(1, 9).reshape(2, 4) / 1000.0, np.arange(1, 9).reshape(4, 2) * 1.0
+    graph = chain(4, Dense(small, np.zeros(2)), Dense(large, np.zeros(4)))
+    assert zeros(prune_magnitude(graph, 0.5)) == [8, 0]
+    assert zeros(prune_global(graph, 0.5)) == [4, 4]
+    assert zeros(prune_global(graph, 0.875)) == [7, 7]
+
+
+def test_the_deviation_of_the_input_counts() -> None:
+    graph = chain(4, Dense(np.array([[1.0, 2.0, 3.0, 4.0]]), np.zeros(1)))
+    spread = {"fc0": np.array([1.0, 1.0, 0.0, 0.1])}
+    assert weights(prune_global(graph, 0.5, spread))[0].tolist() == [[1, 2, 0, 0]]
+    assert weights(prune_layers(graph, {"fc0": 0.25}, spread))[0].tolist() == [[1, 2, 0, 4]]
+
+
+def test_scores_are_those_of_lamp() -> None:
+    """Lee et al., equation 4, by hand: w^2 over the sum of the squares of those not smaller."""
+    graph = chain(2, Dense(np.array([[1.0, 2.0]]), np.zeros(1)), Dense(np.array([[3.0], [5.0]]), np.zeros(2)))
+    # 1/5, 1 and 9/34, 1: the first goes, then the third, then ties in order
+    for count, want in ((1, [1, 0]), (2, [1, 1]), (3, [2, 1])):
+        assert zeros(prune_global(graph, count / 4)) == want
+
+
+def test_the_input_is_pruned_by_what_it_brings_not_by_its_unit() -> None:
+    """One input in thousandths, its weights in thousands: magnitude alone would keep the other, which is as good."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(400, 2)) * np.array([1e-3, 1.0])
+    graph = chain(2, Dense(np.array([[500.0, 1.0], [1000.0, 0.5]]), np.zeros(2)))
+    kept = compressed(graph, {"sparsity": 0.5}, x).float_graph
+    assert zeros(kept) == [2]
+    assert (weights(kept)[0] != 0).tolist() == [[False, True], [True, False]]
+
+
+def test_a_layer_without_weights_is_named() -> None:
+    graph = chain(2, Dense(np.eye(2) / 9, np.zeros(2)), Dense(np.eye(2) * 9, np.zeros(2)))
+    notes = compressed(graph, {"layers": {"dense_1": {"sparsity": 1.0}}}).notes
+    assert notes[0] == "no weight is left in dense_1: its output is constant. Try: a lower --sparsity"
 
 
 def test_a_network_without_products_has_nothing_to_prune() -> None:
     graph = chain(3, Clip(0.0, 1.0))
-    assert prune_global(graph, 0.9) is graph
+    assert prune_magnitude(graph, 0.9) is graph
 
 
 @pytest.mark.parametrize(
