@@ -103,7 +103,7 @@ def test_sparsity_is_the_share_of_zeros() -> None:
 
 def test_no_layer_is_emptied_before_the_others() -> None:
     """A layer of small weights: by magnitude all of it would go first."""
-    small, large = np.arange(1, 9).reshape(2, 4) / 1000.0, np.arange(1, 9).reshape(4, 2) * 1.0
+    small, large = np.linspace(0.001, 0.008, 8).reshape(2, 4), np.linspace(1.0, 8.0, 8).reshape(4, 2)
     graph = chain(4, Dense(small, np.zeros(2)), Dense(large, np.zeros(4)))
     assert zeros(prune_magnitude(graph, 0.5)) == [8, 0]
     assert zeros(prune_global(graph, 0.5)) == [4, 4]
