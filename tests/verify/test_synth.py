@@ -55,6 +55,12 @@ def test_an_error_of_yosys_is_one_of_ours(tmp_path):
         synthesize(build(tmp_path, "module top(input a; endmodule\n"), top="top")
 
 
-def test_no_verilog_and_no_router_are_refused(tmp_path):
+def test_no_verilog_is_refused(tmp_path):
     with pytest.raises(BadInput, match="Verilog files wanted, none found"):
         synthesize(tmp_path, top="top")
+
+
+def test_place_and_route_is_refused_before_anything_runs(tmp_path):
+    with pytest.raises(BadInput, match=r"^--pnr: a target that nextpnr places and routes wanted, family xcup found"):
+        synthesize(build(tmp_path), top="top", pnr=True)
+    assert not (tmp_path / "synth.log").exists()
