@@ -51,28 +51,23 @@ def compress(graph: Graph[Op], x: Reals | None, config: Config) -> Compressed:
     exponents = np.zeros(graph.channels, dtype=np.int64)
     wish, mixing = resolved(pruned, x, config)
     choice = calibrate(pruned, x, wish)
-    notes = [*_empty(pruned, parts), *mixing, *choice.notes]
+    empty, scaling = _empty(pruned, parts), list[str]()
     if x is not None and config.input_type is None and (uneven := uneven_exponents(x)).any():
         scaled = simplify(scale_input(pruned, uneven))
         even = x * np.exp2(uneven.astype(np.float64))
-        wish, mixing = resolved(scaled, even, config)
+        wish, remixing = resolved(scaled, even, config)
         trial = calibrate(scaled, even, wish)
         target = run_stages(stages(pruned), x)
         if trial.quantized.error(run_stages(stages(scaled), even)) < BETTER * choice.quantized.error(target):
-            pruned, choice, exponents = scaled, trial, uneven
-            notes = [
-                *_empty(pruned, parts),
-                *mixing,
-                *trial.notes,
-                "input channels differ in range: one power of two each",
-            ]
+            pruned, choice, exponents, mixing = scaled, trial, uneven, remixing
+            scaling = ["input channels differ in range: one power of two each"]
     return Compressed(
         simple,
         pruned,
         drop_dead(choice.quantized.graph, explain),
         choice,
         exponents,
-        tuple(notes),
+        (*empty, *mixing, *choice.notes, *scaling),
         tuple(explain),
     )
 

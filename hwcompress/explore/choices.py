@@ -78,7 +78,6 @@ class Option:
     """One way to build a layer."""
 
     plan: LayerPlan
-    reuse: int
     cost: Resources
 
     def columns(self, space: Space) -> int:
@@ -166,7 +165,7 @@ def option(space: Space, plan: LayerPlan, memories: Memories) -> Option:
         for core in space.cores:
             cells, suited = _suited(space, core, suited, memories)
             total += cells
-        space.known[key] = Option(suited, suited.reuse(space.rows, space.columns), total)
+        space.known[key] = Option(suited, total)
     return space.known[key]
 
 

@@ -120,6 +120,9 @@ def _misfit(found: Planned, goal: Goal, binding: list[str]) -> str:
     )
 
 
+Foldings = list[list[tuple[int, int]]]  # [layer][choice]: PE, SIMD
+
+
 class _Search:
     def __init__(self, graph: Graph[CodeOp], goal: Goal) -> None:
         self.graph, self.goal = graph, goal
@@ -135,9 +138,9 @@ class _Search:
         wish = own.product or (None if own.free else self.goal.product)
         return (wish,) if wish else (Product.LUT, Product.DSP)
 
-    def folded(self, space: Space, interval: int) -> list[tuple[int, int]]:
-        """Foldings of a layer within an interval."""
-        return wished(space, self.wish(space)) or choices.foldings(space, interval)
+    def foldings(self, interval: int) -> Foldings:
+        """Those of every layer within an interval."""
+        return [wished(s, self.wish(s)) or choices.foldings(s, interval) for s in self.spaces]
 
     def wish(self, space: Space) -> LayerWish:
         """What the user fixed for a layer."""
@@ -151,7 +154,7 @@ class _Search:
 
     def fixed(self) -> Planned:
         """The plan for a global reuse, each layer with the largest legal value not above it."""
-        foldings: list[list[tuple[int, int]]] = []
+        foldings: Foldings = []
         interval = 1
         for space in self.spaces:
             folded = wished(space, self.wish(space))
@@ -165,14 +168,16 @@ class _Search:
 
     def within(self, interval: int, segment: int = SEGMENTS[0]) -> Planned:
         """The plan with the fewest DSPs whose steps are at most `interval`."""
-        return self.fewest([self.folded(s, interval) for s in self.spaces], interval, segment)
+        return self.fewest(self.foldings(interval), interval, segment)
 
-    def fewest(self, foldings: list[list[tuple[int, int]]], interval: int, segment: int = SEGMENTS[0]) -> Planned:
-        """The plan with the fewest DSPs that fits; else the one that comes nearest."""
+    def fewest(
+        self, foldings: Foldings, interval: int, segment: int = SEGMENTS[0], *, reachable: bool = False
+    ) -> Planned:
+        """The plan with the fewest DSPs that fits; else the one that comes nearest. reachable: known to be so."""
         nearest = self._fewest(foldings, interval, segment, choices.Memories())
         if not {"bram18", "lut"} & {*nearest.estimate.total.over(self.goal.budget)}:
             return nearest
-        lo, hi = 0, len(WORTH) if self._reachable(foldings, interval, segment) else 0
+        lo, hi = 0, len(WORTH) if reachable or self._reachable(foldings, interval, segment) else 0
         while lo < hi and not self.fits(nearest):
             middle = (lo + hi) // 2
             found = self._fewest(foldings, interval, segment, choices.Memories(WORTH[middle], mixed=True))
@@ -184,26 +189,25 @@ class _Search:
                 hi = middle
         return nearest
 
-    def _reachable(self, foldings: list[list[tuple[int, int]]], interval: int, segment: int) -> bool:
+    def _reachable(self, foldings: Foldings, interval: int, segment: int) -> bool:
         """Whether LUTs would do if block RAM cost nothing, not counting what is saved between layers."""
-        memories = choices.Memories(0, mixed=True)
-        table = [self._options(s, f, segment, memories) for s, f in zip(self.spaces, foldings, strict=True)]
-        frontier = Frontier(table, self._links(table, interval, 0), self.goal.budget.dsp, 0)
+        frontier = self._frontier(foldings, interval, segment, choices.Memories(0, mixed=True))
         return frontier.luts(frontier.steps()[-1]) <= HOPE * self.goal.budget.lut
 
-    def _fewest(
-        self, foldings: list[list[tuple[int, int]]], interval: int, segment: int, memories: choices.Memories
-    ) -> Planned:
+    def _frontier(self, foldings: Foldings, interval: int, segment: int, memories: choices.Memories) -> Frontier:
         """At one worth of a RAMB18; where memories follow a rule, block RAM that is there costs nothing."""
-        luts = memories.luts
         table = [self._options(s, f, segment, memories) for s, f in zip(self.spaces, foldings, strict=True)]
-        links = self._links(table, interval, luts)
-        frontier = Frontier(table, links, self.goal.budget.dsp, luts if memories.mixed else 0)
+        links = self._links(table, interval, memories.luts)
+        return Frontier(table, links, self.goal.budget.dsp, memories.luts if memories.mixed else 0)
+
+    def _fewest(self, foldings: Foldings, interval: int, segment: int, memories: choices.Memories) -> Planned:
+        """The plan with the fewest DSPs on one frontier."""
+        frontier = self._frontier(foldings, interval, segment, memories)
         steps = frontier.steps()
 
         def built(k: int) -> Planned:
             chosen = zip(self.spaces, frontier.options(steps[k]), strict=True)
-            return self.build({s.name: o.plan for s, o in chosen}, luts)
+            return self.build({s.name: o.plan for s, o in chosen}, memories.luts)
 
         first = built(0)
         if self.fits(first) or len(steps) == 1:
@@ -288,9 +292,9 @@ class _Search:
     def sparing(self, found: Planned, interval: int) -> Planned:
         """The same interval with fewer DSPs, where more block RAM makes room for more soft products."""
         lo, hi = 0, len(WORTH) if found.estimate.total.dsp and self.goal.product is None else 0
+        foldings = self.foldings(interval)
         while lo < hi:
             middle = (lo + hi) // 2
-            foldings = [self.folded(s, interval) for s in self.spaces]
             trial = self._fewest(foldings, interval, SEGMENTS[0], choices.Memories(WORTH[middle], mixed=True))
             kept = self.fits(trial) and trial.timing.interval_cycles <= interval
             if kept and trial.estimate.total.dsp < found.estimate.total.dsp:
@@ -303,20 +307,16 @@ class _Search:
 
     def _fitting(self, interval: int) -> Planned | None:
         """The plan within an interval if it keeps that and the budget."""
-        foldings = [self.folded(s, interval) for s in self.spaces]
+        foldings = self.foldings(interval)
         if not self._hopeful(interval) or not self._reachable(foldings, interval, SEGMENTS[0]):
             return None
-        found = self.fewest(foldings, interval)
+        found = self.fewest(foldings, interval, reachable=True)
         return found if found.timing.interval_cycles <= interval and self.fits(found) else None
 
     def _hopeful(self, interval: int) -> bool:
         """Whether the cheapest options could fit: fewer cells than products say no at once."""
         budget = self.goal.budget
-        needed = 0.0
-        for space in self.spaces:
-            if space.dense:
-                nonzero = space.rows * space.columns
-                needed += nonzero / interval
+        needed = sum(s.rows * s.columns / interval for s in self.spaces if s.dense)
         return needed * 2 <= budget.dsp + budget.lut or interval <= 4
 
     def for_interval(self, interval: int) -> Planned:

@@ -20,7 +20,7 @@ def chain(seed: int) -> tuple[list[list[list[Option]]], list[list[list[Resources
 
     def option() -> Option:
         dsp = int(rng.integers(0, 9)) * int(rng.integers(0, 2))
-        return Option(LayerPlan(1, 1), 1, Resources(dsp, int(rng.integers(0, 60)), 0, int(rng.integers(0, 3))))
+        return Option(LayerPlan(1, 1), Resources(dsp, int(rng.integers(0, 60)), 0, int(rng.integers(0, 3))))
 
     def link() -> Resources | None:
         return None if rng.random() < 0.3 else Resources(lut=int(rng.integers(0, 20)))
