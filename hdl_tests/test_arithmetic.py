@@ -10,28 +10,30 @@ from bench import Case, Port, check, codes, pack, signed
 pytestmark = pytest.mark.hdl
 
 
-def product_case(a_w: int, a_signed: int, b_w: int, b_signed: int, pairs: list[tuple[int, int]]) -> Case:
+def product_case(a_w: int, a_signed: int, b_w: int, b_signed: int, pairs: list[tuple[int, int]], rows: int) -> Case:
     a, b = [p[0] for p in pairs], [p[1] for p in pairs]
     values = [(signed(x, a_w) if a_signed else x) * (signed(y, b_w) if b_signed else y) for x, y in pairs]
     return Case(
-        "hwc_mul_lut", {"A_W": a_w, "A_SIGNED": a_signed, "B_W": b_w, "B_SIGNED": b_signed},
+        "hwc_mul_lut", {"A_W": a_w, "A_SIGNED": a_signed, "B_W": b_w, "B_SIGNED": b_signed, "ROWS": rows},
         {"a_i": Port(a_w, [*a, 0, 0]), "b_i": Port(b_w, [*b, 0, 0])},
         {"p_o": Port(a_w + b_w, [None, None, *values])},
     )  # fmt: skip
 
 
-def test_mul_exhaustive(tmp_path: Path) -> None:
+@pytest.mark.parametrize("rows", [0, 1])
+def test_mul_exhaustive(tmp_path: Path, rows: int) -> None:
     cases = []
     for a_w, b_w in itertools.product(range(1, 7), repeat=2):
         if a_w + b_w > 9:
             continue
         pairs = list(itertools.product(range(1 << a_w), range(1 << b_w)))
         for a_signed, b_signed in itertools.product((0, 1), repeat=2):
-            cases.append(product_case(a_w, a_signed, b_w, b_signed, pairs))
+            cases.append(product_case(a_w, a_signed, b_w, b_signed, pairs, rows))
     check(cases, tmp_path)
 
 
-def test_mul_wide(tmp_path: Path, rng: np.random.Generator) -> None:
+@pytest.mark.parametrize("rows", [0, 1])
+def test_mul_wide(tmp_path: Path, rows: int, rng: np.random.Generator) -> None:
     cases = []
     for a_w, b_w in ((8, 8), (9, 8), (8, 12), (1, 16), (16, 1), (12, 3), (18, 17)):
         for a_signed, b_signed in itertools.product((0, 1), repeat=2):
@@ -39,7 +41,7 @@ def test_mul_wide(tmp_path: Path, rng: np.random.Generator) -> None:
                     for b in (0, 1, (1 << b_w) - 1, 1 << (b_w - 1), (1 << (b_w - 1)) - 1)]  # fmt: skip
             ends = [(a & ((1 << a_w) - 1), b & ((1 << b_w) - 1)) for a, b in ends]
             pairs = ends + [(int(rng.integers(0, 1 << a_w)), int(rng.integers(0, 1 << b_w))) for _ in range(200)]
-            cases.append(product_case(a_w, a_signed, b_w, b_signed, pairs))
+            cases.append(product_case(a_w, a_signed, b_w, b_signed, pairs, rows))
     check(cases, tmp_path)
 
 

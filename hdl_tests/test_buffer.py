@@ -18,9 +18,10 @@ class Shape:
     replay: int
     emit: int
     collect: int
-    more: int  # words of DEPTH above a frame
+    more: int  # words of DEPTH above a frame, below it if negative
     style: int = 1
     width: int = 3  # bits of a sub-word
+    skip: int = 0
 
     @property
     def words(self) -> int:
@@ -37,7 +38,7 @@ def buffer_case(rng: np.random.Generator, shape: Shape, clocks: int, p_write: fl
     ins: dict[str, list[int | None]] = {name: [] for name in names}
     outs: dict[str, list[int | None]] = {name: [] for name in ("room_o", "reserve_o", "issue_o", "valid_o", "x_o")}
     per_frame = shape.steps * shape.replay
-    emissions = per_frame // shape.emit
+    emissions = per_frame // shape.emit - shape.skip
     late = int(shape.sub > 1)
     history: list[tuple[int, int]] = [(0, 0)] * (late + 1)  # (issued, x) of the last clocks
     again = int(rng.integers(clocks // 2, clocks))  # a second reset
@@ -54,8 +55,9 @@ def buffer_case(rng: np.random.Generator, shape: Shape, clocks: int, p_write: fl
         frame, place = divmod(k, per_frame)
         replay, step = divmod(place, shape.steps)
         word = frame * shape.words + step // shape.sub
-        emission, rest = divmod(place + 1, shape.emit)
-        completes = rest == 0 and (emission % shape.collect == 0 or emission == emissions)
+        turn, rest = divmod(place + 1, shape.emit)
+        emission = turn - shape.skip
+        completes = rest == 0 and emission > 0 and (emission % shape.collect == 0 or emission == emissions)
         go = word < len(words) and (bool(room) or not completes)
         x = (words[word] >> (shape.width * (step % shape.sub))) & ((1 << shape.width) - 1) if go else 0
         for name, value in zip(names, (int(not resetting), reserve, write, data, room), strict=True):
@@ -78,7 +80,7 @@ def buffer_case(rng: np.random.Generator, shape: Shape, clocks: int, p_write: fl
             words, reserved, released, k, history = [], 0, 0, 0, [(0, 0)] * (late + 1)
     params: dict[str, int | str] = {
         "WORD_W": shape.width * shape.sub, "DEPTH": shape.depth, "WORDS": shape.words, "SUB": shape.sub, "STEPS": shape.steps,
-        "REPLAY": shape.replay, "EMIT": shape.emit, "COLLECT": shape.collect, "STYLE": shape.style,
+        "REPLAY": shape.replay, "EMIT": shape.emit, "COLLECT": shape.collect, "STYLE": shape.style, "SKIP": shape.skip,
     }  # fmt: skip
     widths = {"data_i": shape.width * shape.sub, "x_o": shape.width}
     return Case(
@@ -93,12 +95,18 @@ def divisors(n: int) -> list[int]:
 
 
 def shapes(rng: np.random.Generator, count: int) -> list[Shape]:
-    grid = list(itertools.product((1, 2, 3, 4), range(1, 10), (1, 2, 3, 5), (1, 2, 3, 5), (0, 1, 2, 5, 11)))
+    grid = list(itertools.product((1, 2, 3, 4), range(1, 10), (1, 2, 3, 5), (1, 2, 3, 5), (0, 1, 2, 5, 11, -2)))
     out = []
     for index in rng.choice(len(grid), count, replace=False):
         sub, steps, replay, collect, more = grid[index]
+        if more < 0:  # less than a frame, without replays
+            replay, more = 1, int(rng.integers(-(-steps // sub))) - -(-steps // sub) + 1
         emit = int(rng.choice([1, steps, int(rng.choice(divisors(steps * replay)))]))
-        out.append(Shape(sub, steps, replay, emit, collect, more, int(rng.integers(0, 3)), int(rng.integers(1, 5))))
+        turns = steps * replay // emit
+        skip = int(rng.choice([0, 0, turns - 1, int(rng.integers(0, turns))]))
+        out.append(
+            Shape(sub, steps, replay, emit, collect, more, int(rng.integers(0, 3)), int(rng.integers(1, 5)), skip)
+        )
     return out
 
 
@@ -113,6 +121,7 @@ def test_real_shape(tmp_path: Path, rng: np.random.Generator) -> None:
         Shape(4, 64, 2, 64, 1, 3, 2, 8),
         Shape(1, 1, 1, 1, 1, 40, 2, 9),
         Shape(2, 16, 1, 1, 4, 600, 2, 8),
+        Shape(2, 7 * 7 * 8, 1, 1, 4, 0, 2, 8, 48 * 8),  # global pooling of 7 x 7 pixels, 8 parts each
     ]
     check([buffer_case(rng, shape, 3000, w, r) for shape in real for w, r in ((1.0, 1.0), (0.7, 0.5))], tmp_path)
 

@@ -11,7 +11,7 @@ from hwcompress.emit import stream_port
 from hwcompress.engines.pipeline import Interface
 from hwcompress.errors import DoesNotFit
 from hwcompress.explore.goal import Goal
-from hwcompress.explore.planner import plan_network
+from hwcompress.explore.network import plan_network
 from hwcompress.hw.cells import Resources
 from hwcompress.sim.integer import Simulator
 from hwcompress.verify.bench import BenchSpec, write_bench

@@ -88,29 +88,33 @@ def test_row_lut(tmp_path: Path, rng: np.random.Generator) -> None:
     check(cases, tmp_path)
 
 
-def affine_case(rng: np.random.Generator, tag: str, dsp: int, lanes: int, count: int, style: int, idle: float) -> Case:
+def affine_case(
+    rng: np.random.Generator, tag: str, dsp: int, lanes: int, count: int, taps: int, style: int, idle: float
+) -> Case:
     x_w, w_w, x_signed = int(rng.integers(1, 13)), int(rng.integers(1, 13)), int(rng.integers(0, 2))
-    w = codes(rng, w_w, True, (count, lanes))
+    w = codes(rng, w_w, True, (count * taps, lanes))
     b = codes(rng, x_w + w_w, True, (count, lanes))
-    steps = 4 * count
+    steps = 4 * count * taps
     x = np.stack([codes(rng, x_w, bool(x_signed), (lanes,)) for _ in range(steps)])
-    acc = np.stack([w[k % count] * x[k] + b[k % count] for k in range(steps)])
-    acc_w = bits_of(int(acc.min()), int(acc.max()))
-    bias_w = bits_of(int(b.min()), int(b.max()))
-    acc_w = max(acc_w, bias_w)
+    products = np.stack([w[k % len(w)] * x[k] for k in range(steps)])
+    acc = products.reshape(-1, taps, lanes).sum(axis=1) + np.resize(b, (4 * count, lanes))
+    # Wide enough for every sum on the way: the accumulator is modulo 2^ACC_W, but not narrower than the offset.
+    acc_w = max(bits_of(int(acc.min()), int(acc.max())), bits_of(int(b.min()), int(b.max())))
     clocks = np.cumsum(rng.geometric(1 - idle, steps)) + 2
     total = int(clocks[-1]) + 6
     issue, valid = [0] * total, [0] * total
     xs: list[int | None] = [None] * total
     accs: list[int | None] = [None] * total
     for k, clock in enumerate(int(c) for c in clocks):
-        issue[clock], valid[clock + 4] = 1, 1
-        xs[clock + 1], accs[clock + 4] = pack(x[k], x_w), pack(acc[k], acc_w)
+        issue[clock] = 1
+        xs[clock + 1] = pack(x[k], x_w)
+        if k % taps == taps - 1:
+            valid[clock + 4], accs[clock + 4] = 1, pack(acc[k // taps], acc_w)
     return Case(
         "hwc_affine",
         {
             "DSP": dsp, "LANES": lanes, "X_W": x_w, "X_SIGNED": x_signed, "W_W": w_w, "ACC_W": acc_w, "WORDS": count,
-            "WFILE": f"{tag}_w", "BFILE": f"{tag}_b", "WSTYLE": style,
+            "TAPS": taps, "WFILE": f"{tag}_w", "BFILE": f"{tag}_b", "WSTYLE": style,
         },
         {"rst_ni": Port(1, [0, 0] + [1] * (total - 2)), "issue_i": Port(1, list(issue)), "x_i": Port(lanes * x_w, xs)},
         {"valid_o": Port(1, [None] + list(valid)[1:]), "acc_o": Port(lanes * acc_w, accs)},
@@ -120,7 +124,11 @@ def affine_case(rng: np.random.Generator, tag: str, dsp: int, lanes: int, count:
 
 
 def test_affine(tmp_path: Path, rng: np.random.Generator) -> None:
-    cases = []
-    for k, (dsp, lanes, count) in enumerate((d, n, c) for d in (0, 1) for n in (1, 3) for c in (1, 2, 5, 16)):
-        cases.append(affine_case(rng, f"t{k}", dsp, lanes, count, k % 2, (0.0, 0.4)[k % 3 == 0]))
-    check(cases, tmp_path)
+    shapes = [(d, n, c, t) for d in (0, 1) for n in (1, 3) for c in (1, 2, 5, 16) for t in (1, 2, 9)]
+    check(
+        [
+            affine_case(rng, f"t{k}", dsp, lanes, count, taps, k % 2, (0.0, 0.4)[k % 3 == 0])
+            for k, (dsp, lanes, count, taps) in enumerate(shapes)
+        ],
+        tmp_path,
+    )

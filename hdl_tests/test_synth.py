@@ -170,9 +170,27 @@ def test_nothing_becomes_a_dsp_by_itself(tmp_path: Path) -> None:
         ("hwc_requant", {"IN_W": 30, "SHIFTS": "6'ha"}),
         ("hwc_row_lut", {"N": 4, "TERMS": 4, "LEVELS": 2, "LIST": "96'h000003800002050001830000"}),
         ("hwc_buffer", {"DEPTH": 50, "WORDS": 50, "STEPS": 50, "EMIT": 50, "REPLAY": 3}),
+        ("hwc_window", {"DEPTH": 50, "CP": 3, "E": 3, "REPLAY": 3}),
+        ("hwc_pool", {"LANES": 3, "SUM": 1, "Y_W": 20, "GROUPS": 3, "TAPS": 9}),
     ]
     for (module, _), counts in zip(instances, cells(tmp_path, "xcup", instances), strict=True):
         assert counts and not only(counts, "DSP48E2"), (module, counts)
+
+
+def test_window_head_is_small(tmp_path: Path) -> None:
+    """A window costs what its counters cost: padding is the set or reset of registers, and what a shape does not need is not there."""
+    same = {"ROWS": 32, "COLS": 32, "OROWS": 32, "OCOLS": 32, "PT": 1, "PL": 1, "PADDED": 1, "DEPTH": 128, "STYLE": 2}
+    instances: list[tuple[str, Params]] = [
+        ("hwc_window", {**same, "WORD_W": 8, "PAD": "8'h80"}),
+        ("hwc_window", {**same, "WORD_W": 32, "PAD": "32'h80808080"}),
+        ("hwc_window", {"ROWS": 28, "COLS": 28, "KR": 5, "KC": 5, "OROWS": 24, "OCOLS": 24, "DEPTH": 128, "STYLE": 2}),
+        ("hwc_window", {"ROWS": 1, "COLS": 128, "KR": 1, "OROWS": 1, "OCOLS": 126, "DEPTH": 4}),
+    ]
+    narrow, wide, valid, line = cells(tmp_path, "xcup", instances)
+    assert only(wide, *FLIP_FLOPS) == only(narrow, *FLIP_FLOPS) + 24
+    assert abs(luts(wide) - luts(narrow)) < 12  # the mapper's whims, not a LUT a bit
+    for counts, most_luts, most_registers in ((narrow, 75, 57), (valid, 48, 49), (line, 24, 29)):
+        assert luts(counts) <= most_luts and only(counts, *FLIP_FLOPS) <= most_registers, counts
 
 
 def test_check_assert(tmp_path: Path) -> None:

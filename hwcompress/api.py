@@ -20,8 +20,10 @@ from hwcompress.emit import Emission, emit
 from hwcompress.engines.base import Product
 from hwcompress.engines.pipeline import Interface
 from hwcompress.engines.plan import layers
+from hwcompress.explore.folding import Sizes
 from hwcompress.explore.goal import Goal, LayerWish
-from hwcompress.explore.planner import Planned, plan_network
+from hwcompress.explore.network import plan_network
+from hwcompress.explore.planner import Planned
 from hwcompress.frontend.arrange import arrange
 from hwcompress.frontend.model import Model
 from hwcompress.frontend.onnx_import import load
@@ -65,16 +67,20 @@ class Network:
 
     def codes(self, x: Array) -> Codes:
         """Real inputs, in the model's own layout, as the codes that enter the hardware [samples, n]."""
-        kind = self.graph.types[self.graph.input].element
-        return quantize(self._flat(x), Format(kind), self.compressed.exponents)
+        kind, flat = self.graph.types[self.graph.input].element, self.flat(x)
+        codes = quantize(flat.reshape(len(flat), *self.graph.shape), Format(kind), self.compressed.exponents)
+        return codes.reshape(flat.shape)
 
-    def _flat(self, x: Array) -> Reals:
-        arranged = arrange(np.asarray(x), raw_input(self.model, self.config))
-        return arranged.reshape(len(arranged), -1).astype(np.float64)
+    def flat(self, x: Array) -> Reals:
+        """Real inputs in the order of the hardware [samples, n]."""
+        return entering(self.model, self.config, x)
 
     def hardware(self, x: Array) -> Reals:
-        """Real values that leave the hardware [samples, m]."""
-        return self.graph.types[self.graph.output].reals(self.simulator.run(self.codes(x)))
+        """Real values that leave the hardware, in the model's own order [samples, m]."""
+        kind = self.graph.types[self.graph.output]
+        codes = self.simulator.run(self.codes(x))
+        reals = kind.reals(codes.reshape(len(codes), *kind.shape)).reshape(codes.shape)
+        return self.model.output_order.apply(reals)
 
     @cached_property
     def tail(self) -> Any:
@@ -95,6 +101,12 @@ class Network:
     def accuracy(self) -> AccuracyPart:
         """Float model and codes on x_test; empty without data."""
         return measure(self)
+
+
+def entering(model: Model, config: Config, x: Array) -> Reals:
+    """Inputs in the model's own layout as rows in the order of the hardware [samples, n]."""
+    arranged = arrange(np.asarray(x), raw_input(model, config))
+    return model.input_order.apply(arranged.reshape(len(arranged), -1)).astype(np.float64)
 
 
 def raw_input(model: Model, config: Config) -> Any:
@@ -208,12 +220,11 @@ def compress_network(model: str | Path, config: Config, progress: Progress = Non
     notes: list[str] = []
     if data is None and config.data is not None:
         data = load_data(config.data, config.seed, [imported.input.name])
-    graph = preprocess(imported.graph, imported.input.sample_shape, config.mean, config.std)
+    graph = preprocess(imported.graph, imported.input.sample_shape, config.mean, config.std, imported.input_order)
     calibration = None
     if data is not None:
         notes.extend(data.notes)
-        arranged = arrange(data.x_calibrate, raw_input(imported, config))
-        calibration = arranged.reshape(len(arranged), -1).astype(np.float64)
+        calibration = entering(imported, config, data.x_calibrate)
     say("quantize", 0.2)
     compressed = compress(graph, calibration, config)
     notes.extend(compressed.notes)
@@ -233,6 +244,11 @@ def plan_design(network: Network, config: Config, progress: Progress = None) -> 
     report = make_report(facts)
     say("done", 1.0)
     return Design(replace(network, config=config), planned, report)
+
+
+def legal_reuse(design: Design) -> dict[str, list[int]]:
+    """Reuse values that each layer with a matrix of weights may have, by its name."""
+    return {x.name: Sizes(x).legal_reuse() for x in layers(design.network.graph) if x.matrix}
 
 
 def goal(graph: Graph[CodeOp], config: Config) -> Goal:
@@ -298,15 +314,16 @@ def measure(network: Network) -> AccuracyPart:
         fixed=metrics.score(metric, fixed, y, x, data.group),
         samples=len(fixed),
         agreement=metrics.agreement(reference, fixed),
-        sqnr_db=metrics.sqnr_db(float_output(network, x), fixed_codes),
+        sqnr_db=metrics.sqnr_db(float_output(network, data.x_test), fixed_codes),
     )
 
 
-def float_output(network: Network, x: Reals) -> Reals:
+def float_output(network: Network, x: Array) -> Reals:
     """What the hardware would give in exact arithmetic, before the host's part [samples, m]."""
     from hwcompress.sim.reference import run_float
 
-    return run_float(network.compressed.original, x)
+    answers = run_float(network.compressed.original, network.flat(x))
+    return network.model.output_order.apply(answers)
 
 
 def model_input(network: Network, x: Array) -> Array:
@@ -316,10 +333,8 @@ def model_input(network: Network, x: Array) -> Array:
         return x
     raw = arrange(x, raw_input(network.model, config))
     flat = raw.reshape(len(raw), -1).astype(np.float64)
-    entry = preprocess(
-        replace(network.model.graph, nodes=()), network.model.input.sample_shape, config.mean, config.std
-    )
-    for node in entry:
+    bare = replace(network.model.graph, nodes=(), channels=flat.shape[1], grid=())
+    for node in preprocess(bare, network.model.input.sample_shape, config.mean, config.std):
         flat = node.op.run_float(flat)
     return flat.reshape(raw.shape)
 
@@ -327,7 +342,7 @@ def model_input(network: Network, x: Array) -> Array:
 def stimulus(network: Network, frames: int) -> Codes:
     """Input codes for the bench: extremes first, then test data, then uniform codes [frames, n]."""
     kind = network.graph.types[network.graph.input].element
-    n = network.graph.channels
+    n = network.graph.elements
     rng = np.random.default_rng(network.config.seed)
     low, high = kind.min_code, kind.max_code
     corners = np.stack([np.full(n, low), np.full(n, high), np.where(np.arange(n) % 2, low, high), np.zeros(n)])

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hwcompress.codegen.fixed_onnx import Boundary, fixed_model
+from hwcompress.codegen.fixed_onnx import SAME, Boundary, fixed_model
 from hwcompress.codegen.hls import render_hls
 from hwcompress.codegen.scripts import render_scripts
 from hwcompress.codegen.verilog import render_verilog
@@ -22,6 +22,8 @@ from hwcompress.engines.pipeline import Pipeline
 from hwcompress.errors import BadInput, quote
 from hwcompress.frontend.model import Model
 from hwcompress.ir.fixed import Codes
+from hwcompress.ir.order import Order
+from hwcompress.ir.types import spread_channels
 from hwcompress.report import files, html
 from hwcompress.report.schema import Report
 from hwcompress.verify.bench import BenchSpec, PortSpec, write_bench, write_digests
@@ -126,26 +128,49 @@ def _write_texts(folder: Path, texts: Mapping[str, str]) -> None:
 def boundary(what: Emission) -> Boundary:
     """The model's own ports around the codes."""
     graph, model = what.compressed.graph, what.model
-    scale = graph.types[graph.input].element.step * np.exp2(-what.compressed.exponents.astype(np.float64))
+    exponents = spread_channels(what.compressed.exponents, graph.elements)
+    scale = graph.types[graph.input].element.step * np.exp2(-exponents.astype(np.float64))
     plain = what.config.mean == 0.0 and what.config.std == 1.0
     kind = ONNX_TYPES.get(model.input.dtype, FLOAT) if plain else FLOAT
-    return Boundary(model.input.name, model.input.sample_shape, kind, scale, model.graph.output, model.tail_shape)
+    return Boundary(
+        model.input.name,
+        model.input.sample_shape,
+        kind,
+        scale,
+        model.graph.output,
+        model.tail_shape,
+        model.input_order,
+        model.output_order,
+    )
 
 
 def bench_spec(what: Emission) -> BenchSpec:
     """What the harness has to know."""
     p = what.pipeline
-    shifts = tuple(what.compressed.exponents.tolist()) if what.compressed.exponents.any() else ()
+    exponents = spread_channels(what.compressed.exponents, p.input.elements)
+    shifts = tuple(exponents.tolist()) if exponents.any() else ()
     return BenchSpec(
         p.top,
         p.interface.value,
-        stream_port(p.input, shifts),
+        stream_port(p.input, shifts, what.model.input_order),
         stream_port(p.output),
         what.timing.latency_cycles,
         what.timing.interval_cycles,
     )
 
 
-def stream_port(s: Stream, shifts: tuple[int, ...] = ()) -> PortSpec:
+def stream_port(s: Stream, shifts: tuple[int, ...] = (), order: Order = SAME) -> PortSpec:
     """A port as the bench describes it."""
-    return PortSpec(s.elements, s.per_beat, s.beats, s.type.width, s.type.signed, s.tdata_bits, s.type.frac, shifts)
+    kind = s.type
+    return PortSpec(
+        s.elements,
+        s.per_beat,
+        s.beats,
+        kind.width,
+        kind.signed,
+        s.tdata_bits,
+        kind.frac,
+        shifts,
+        order.sizes,
+        order.axes,
+    )

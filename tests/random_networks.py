@@ -24,7 +24,7 @@ MAX_TABLE = 8  # bits of a table's input
 
 
 @dataclass
-class _Chain:
+class Chain:
     """The network so far, while it grows."""
 
     rng: np.random.Generator
@@ -57,13 +57,13 @@ def random_network(seed: int, max_channels: int = 40, max_layers: int = 5) -> tu
     kind = FixedPoint(int(rng.integers(1, 17)), int(rng.integers(-2, 9)), bool(rng.random() < 0.5))
     channels = int(rng.integers(1, max_channels + 1))
     pointwise = bool(rng.random() < 0.15)
-    exponents = _exponents(rng, channels) if pointwise and rng.random() < 0.3 else ()
-    chain = _Chain(rng, TensorType(channels, kind, exponents))
+    exponents = exponents_of(rng, channels) if pointwise and rng.random() < 0.3 else ()
+    chain = Chain(rng, TensorType(channels, kind, exponents))
     if pointwise:
-        _after(chain)
+        after(chain)
     for _ in range(chain.int(0 if pointwise else 1, max_layers)):
-        _product(chain, max_channels)
-        _after(chain)
+        product(chain, max_channels)
+        after(chain)
     graph = Graph(f"random {seed}", "v0", channels, tuple(chain.nodes), chain.types)
     return graph, random_plan(graph, rng)
 
@@ -75,8 +75,8 @@ def random_plan(graph: Graph[CodeOp], rng: np.random.Generator) -> Plan:
     for layer in layers(graph):
         dense = isinstance(layer.product, DenseCodes)
         plans[layer.name] = LayerPlan(
-            layer.outputs if parallel else _fold(rng, layer.outputs),
-            (layer.inputs if parallel else _fold(rng, layer.inputs)) if dense else 1,
+            layer.outputs if parallel else fold(rng, layer.outputs),
+            (layer.inputs if parallel else fold(rng, layer.inputs)) if dense else 1,
             Product.DSP if rng.random() < 0.6 else Product.LUT,
             int(rng.integers(1, 17)),
             Store.BLOCK if rng.random() < 0.4 else Store.LOGIC,
@@ -89,30 +89,31 @@ def random_frames(graph: Graph[CodeOp], frames: int, seed: int) -> Codes:
     """Input codes [frames, channels]: anywhere in range, or at its two ends, where sums overflow."""
     rng = np.random.default_rng(seed)
     kind = graph.types[graph.input].element
-    x = rng.integers(kind.min_code, kind.max_code, (frames, graph.channels), endpoint=True)
-    ends = rng.choice([kind.min_code, kind.max_code], (frames, graph.channels))
+    x = rng.integers(kind.min_code, kind.max_code, (frames, graph.elements), endpoint=True)
+    ends = rng.choice([kind.min_code, kind.max_code], (frames, graph.elements))
     return np.where(rng.random((frames, 1)) < 0.4, ends, x).astype(np.int64)
 
 
 def reference(graph: Graph[CodeOp], x: Codes) -> Codes:
     """The codes of the output [frames, channels]: operator by operator."""
+    x = x.reshape(len(x), *graph.shape)
     for node in graph:
         x = node.op.run_codes(x)
-    return x
+    return x.reshape(len(x), -1)
 
 
-def _fold(rng: np.random.Generator, size: int) -> int:
+def fold(rng: np.random.Generator, size: int) -> int:
     """1, all, a divisor or anything between."""
     divisors = [d for d in range(1, size + 1) if size % d == 0]
     picks: Sequence[int] = (1, size, int(rng.choice(divisors)), int(rng.integers(1, size + 1)))
     return int(rng.choice(picks, p=(0.15, 0.25, 0.3, 0.3)))
 
 
-def _exponents(rng: np.random.Generator, channels: int) -> tuple[int, ...]:
+def exponents_of(rng: np.random.Generator, channels: int) -> tuple[int, ...]:
     return tuple(int(s) for s in rng.integers(-2, 5, channels))
 
 
-def _constants(rng: np.random.Generator, shape: tuple[int, ...], kind: FixedPoint) -> Codes:
+def constants(rng: np.random.Generator, shape: tuple[int, ...], kind: FixedPoint) -> Codes:
     """Codes anywhere, at both ends, small, or with many zeros."""
     lo, hi = kind.min_code, kind.max_code
     style = rng.choice(["any", "ends", "small", "sparse", "zero"], p=(0.4, 0.15, 0.2, 0.2, 0.05))
@@ -128,23 +129,16 @@ def _constants(rng: np.random.Generator, shape: tuple[int, ...], kind: FixedPoin
     return x.astype(np.int64)
 
 
-def _product(chain: _Chain, max_channels: int) -> None:
+def product(chain: Chain, max_channels: int) -> None:
     """A Dense or an Affine on the present value."""
     rng, n = chain.rng, chain.type.channels
     width, frac = chain.int(2, 16), chain.int(0, 10)
     kind = FixedPoint(width, frac, signed=frac != 10)  # one in eleven has unsigned weights
-    dense = chain.chance(0.75)
+    dense = bool(chain.type.grid) or chain.chance(0.75)
     m = chain.int(1, max_channels) if dense else n
-    shifts = _exponents(rng, m) if chain.chance(0.5) else ()
-    bits = chain.type.element.width + kind.width
-    top = 1 << chain.int(0, min(MAX_ACC - 3, bits + 6))
-    bias = rng.integers(-top, top, m, endpoint=True)
-    if chain.chance(0.2):
-        bias = rng.choice([-top, top], m)
-    if chain.chance(0.15):
-        bias = np.zeros(m, dtype=np.int64)
-    bias = bias.astype(np.int64)
-    codes = _constants(rng, (m, n) if dense else (n,), kind)
+    shifts = exponents_of(rng, m) if chain.chance(0.5) else ()
+    bias = biases(chain, m, kind)
+    codes = constants(rng, (m, chain.type.elements) if dense else (n,), kind)
     while True:
         op = DenseCodes(codes, kind, shifts, bias) if dense else AffineCodes(codes, kind, shifts, bias)
         span = op.span(Range.of(chain.type.element, n))
@@ -153,19 +147,31 @@ def _product(chain: _Chain, max_channels: int) -> None:
         codes, bias = codes >> 1, bias >> 1
 
 
-def _after(chain: _Chain) -> None:
+def biases(chain: Chain, m: int, kind: FixedPoint) -> Codes:
+    """Small, larger than the products, at both ends, or zero [m]."""
+    rng, bits = chain.rng, chain.type.element.width + kind.width
+    top = 1 << chain.int(0, min(MAX_ACC - 3, bits + 6))
+    bias = rng.integers(-top, top, m, endpoint=True)
+    if chain.chance(0.2):
+        bias = rng.choice([-top, top], m)
+    if chain.chance(0.15):
+        bias = np.zeros(m, dtype=np.int64)
+    return bias.astype(np.int64)
+
+
+def after(chain: Chain) -> None:
     """A Requant, then perhaps a Table and one more Requant. Before any product: a Table alone too."""
     alone = not chain.nodes and not chain.type.shifts and chain.type.element.width <= MAX_TABLE
     if not (alone and chain.chance(0.5)):
-        _requant(chain)
+        requant(chain)
         if chain.type.element.width > MAX_TABLE or not chain.chance(0.25):
             return
-    _table(chain)
+    table(chain)
     if chain.chance(0.3):
-        _requant(chain)
+        requant(chain)
 
 
-def _requant(chain: _Chain) -> None:
+def requant(chain: Chain) -> None:
     source = chain.type
     wide = source.element.width
     width = chain.int(1, 16)
@@ -178,11 +184,11 @@ def _requant(chain: _Chain) -> None:
     kind = FixedPoint(width, source.element.frac - shift, kind.signed)
     overflow = Overflow.WRAP if chain.chance(0.2) else Overflow.SATURATE
     rounding = list(Rounding)[chain.int(0, 2)]
-    lo, hi = _bounds(chain, kind)
+    lo, hi = bounds(chain, kind)
     chain.add(Requant(Format(kind, rounding, overflow), source.fracs() - kind.frac, lo, hi))
 
 
-def _bounds(chain: _Chain, kind: FixedPoint) -> tuple[int, int]:
+def bounds(chain: Chain, kind: FixedPoint) -> tuple[int, int]:
     """None, those of a Relu, or those of any Clip."""
     style = chain.int(0, 3)
     if style == 0:
@@ -193,7 +199,7 @@ def _bounds(chain: _Chain, kind: FixedPoint) -> tuple[int, int]:
     return kind.min_code, kind.max_code
 
 
-def _table(chain: _Chain) -> None:
+def table(chain: Chain) -> None:
     x_type = chain.type.element
     y_type = FixedPoint(chain.int(1, 12), chain.int(0, 8), chain.chance(0.5))
     entries = chain.rng.integers(y_type.min_code, y_type.max_code, 1 << x_type.width, endpoint=True)

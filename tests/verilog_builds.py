@@ -4,7 +4,8 @@
 from pathlib import Path
 
 from hwcompress.codegen.verilog import render_verilog
-from hwcompress.cost.schedule import Timing, schedule, size_buffers
+from hwcompress.cost.depths import size_buffers
+from hwcompress.cost.schedule import Timing, schedule
 from hwcompress.emit import stream_port
 from hwcompress.engines.assemble import assemble
 from hwcompress.engines.pipeline import Pipeline

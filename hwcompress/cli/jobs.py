@@ -183,7 +183,7 @@ def _write_config(model: str, path: Path, json: bool) -> None:
     if path.exists():
         raise BadInput(f"--write-config: a new file wanted, {quote(str(path))} exists. Try: another name")
     design = api.estimate(model)
-    write_text(path, template(design.config, design.report))
+    write_text(path, template(design.config, design.report, api.legal_reuse(design)))
     if not json:
         screen.say(f"Config: {quote(str(path), 300)[1:-1]}")
 

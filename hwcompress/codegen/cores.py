@@ -8,8 +8,9 @@ from hwcompress.codegen.design import Design, literal, text
 from hwcompress.engines.base import Core, Product, Store
 from hwcompress.engines.csd import Term
 from hwcompress.engines.dense import DenseFolded, DenseUnrolled
-from hwcompress.engines.elementwise import AffineLanes, RequantLanes, TableLanes
-from hwcompress.ir.fixed import Overflow, Rounding
+from hwcompress.engines.elementwise import AffineLanes, DepthwiseLanes, RequantLanes, TableLanes
+from hwcompress.engines.pool import MaxUnrolled, PoolLanes
+from hwcompress.ir.fixed import Codes, Overflow, Rounding
 
 ROM_STYLE = {Store.LOGIC: 0, Store.BLOCK: 1}
 
@@ -33,9 +34,9 @@ class Bus:
         """Its low bits."""
         return self.data if bits == self.bits else f"{self.data}[{bits - 1}:0]"
 
-    def widened(self, bits: int) -> str:
-        """Zeros above, up to `bits`."""
-        return self.data if bits == self.bits else f"{{{bits - self.bits}'d0, {self.data}}}"
+    def fitted(self, bits: int) -> str:
+        """Zeros above, up to `bits`, or its low bits."""
+        return f"{{{bits - self.bits}'d0, {self.data}}}" if bits > self.bits else self.low(bits)
 
 
 @singledispatch
@@ -176,21 +177,91 @@ def _(core: AffineLanes, d: Design, bus: Bus) -> Bus:
     d.add(
         "hwc_affine",
         core.name,
+        _lanes_params(core) | {"WORDS": core.words} | _lanes_files(core),
+        {"issue_i": issue, "x_i": data, "valid_o": out.valid, "acc_o": out.data},
+        [f"{core.layer}: {core.scale.size} elements, {core.lanes} at once"],
+    )
+    return out
+
+
+@add_core.register
+def _(core: MaxUnrolled, d: Design, bus: Bus) -> Bus:
+    out = _emitted(d, core)
+    bits = core.taps * core.lanes * core.lane_width
+    taps = bus.low(bits) if core.index is None else _chosen(d, core, bus, core.index)
+    d.add(
+        "hwc_max",
+        core.name,
         {
-            "FAMILY": "FAMILY",
-            "DSP": int(core.product is Product.DSP),
+            "LANES": core.lanes,
+            "TAPS": core.taps,
+            "X_W": core.lane_width,
+            "X_SIGNED": int(core.x_type.signed),
+            "LEVELS": core.latency,
+        },
+        {"valid_i": bus.valid, "x_i": taps, "valid_o": out.valid, "y_o": out.data},
+        [f"{core.layer}: maximum of {core.taps}"],
+    )
+    return out
+
+
+def _chosen(d: Design, core: MaxUnrolled, bus: Bus, index: Codes) -> str:
+    """The chosen elements on a net of their own, tap after tap."""
+    w = core.lane_width
+    net = d.wire(f"{core.name}_x", index.size * w)
+    fill = literal(core.fill, w)
+    parts = [f"{bus.data}[{k * w + w - 1}:{k * w}]" if k >= 0 else fill for k in index.T.reshape(-1).tolist()]
+    d.assign(net, f"{{{', '.join(reversed(parts))}}}")
+    return net
+
+
+@add_core.register
+def _(core: DepthwiseLanes, d: Design, bus: Bus) -> Bus:
+    out = _emitted(d, core)
+    d.add(
+        "hwc_affine",
+        core.name,
+        _lanes_params(core) | {"WORDS": core.words, "TAPS": core.taps} | _lanes_files(core),
+        {"issue_i": bus.issue, "x_i": bus.low(core.lanes * core.x_type.width), "valid_o": out.valid, "acc_o": out.data},
+        [f"{core.layer}: {len(core.weight)} channels, {core.lanes} at once, {core.taps} taps"],
+    )
+    return out
+
+
+def _lanes_params(core: AffineLanes | DepthwiseLanes) -> dict[str, int | str]:
+    return {
+        "FAMILY": "FAMILY",
+        "DSP": int(core.product is Product.DSP),
+        "LANES": core.lanes,
+        "X_W": core.x_type.width,
+        "X_SIGNED": int(core.x_type.signed),
+        "W_W": core.weight_width,
+        "ACC_W": core.acc_width,
+    }
+
+
+def _lanes_files(core: AffineLanes | DepthwiseLanes) -> dict[str, int | str]:
+    return {"WFILE": text(f"{core.name}_w"), "BFILE": text(f"{core.name}_b"), "WSTYLE": ROM_STYLE[core.store]}
+
+
+@add_core.register
+def _(core: PoolLanes, d: Design, bus: Bus) -> Bus:
+    out = _emitted(d, core)
+    what = "sum" if core.total else "maximum"
+    d.add(
+        "hwc_pool",
+        core.name,
+        {
             "LANES": core.lanes,
             "X_W": core.x_type.width,
             "X_SIGNED": int(core.x_type.signed),
-            "W_W": core.weight_width,
-            "ACC_W": core.acc_width,
-            "WORDS": core.words,
-            "WFILE": text(f"{core.name}_w"),
-            "BFILE": text(f"{core.name}_b"),
-            "WSTYLE": ROM_STYLE[core.store],
+            "Y_W": core.width,
+            "SUM": int(core.total),
+            "GROUPS": core.groups,
+            "TAPS": core.taps,
         },
-        {"issue_i": issue, "x_i": data, "valid_o": out.valid, "acc_o": out.data},
-        [f"{core.layer}: {len(core.scale)} elements, {core.lanes} at once"],
+        {"valid_i": bus.valid, "x_i": bus.low(core.lanes * core.x_type.width), "valid_o": out.valid, "y_o": out.data},
+        [f"{core.layer}: {what} of {core.taps}"],
     )
     return out
 

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """model.fixed.onnx: the same network for onnxruntime, with the same codes, so that a third party confirms them.
 
-Codes travel as float32 (or float64 where a sum can pass 2^24) integers. Rounding half up is Floor(x + 1/2); sums
-are MatMul on integers; tables are Gather. Two outputs: real values in the model's own layout, and `codes`.
+Codes travel as float32 (or float64 where a sum can pass 2^24) integers, maps as [N, channels, rows, columns]. Rounding
+half up is Floor(x + 1/2); sums are MatMul and Conv on integers; tables are Gather. Two outputs: real values in the
+model's own layout, and `codes` in the order of the hardware.
 """
 
 from collections.abc import Sequence
@@ -14,14 +15,17 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from hwcompress.ir.fixed import FixedPoint, Overflow, Rounding
+from hwcompress.ir.fixed import Codes, FixedPoint, Overflow, Rounding
 from hwcompress.ir.graph import CodeOp, Graph
-from hwcompress.ir.types import Range
-from hwcompress.ops import AffineCodes, DenseCodes, Requant, Table
+from hwcompress.ir.order import Order
+from hwcompress.ir.types import Range, Shape
+from hwcompress.ops import AffineCodes, ConvCodes, DenseCodes, MaxPoolCodes, Requant, SumPoolCodes, Table, Window
 from hwcompress.ops.exact import FLOAT32_EXACT, partial_sum_bound
 
 OPSET, IR_VERSION = 13, 8
 CODES = "codes"
+HALF_BITS = 8  # of a code, where the sums of a convolution pass 2^24 and its operands are cut
+SAME = Order()
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,8 @@ class Boundary:
     input_scale: np.ndarray[Any, Any]  # real value of one code [n]
     output_name: str
     output_shape: Sequence[int]  # of a sample
+    input_order: Order = SAME  # from the model's order to that of the hardware
+    output_order: Order = SAME  # and back
 
 
 @dataclass
@@ -44,6 +50,7 @@ class _Builder:
     constants: list[onnx.TensorProto] = field(default_factory=list)
     count: int = 0
     kind: type[np.floating[Any]] = np.float32
+    shape: Shape = ()  # of the value in the graph: [channels] or [rows, columns, channels]
 
     def op(self, kind: str, *inputs: str, output: str = "", **attributes: Any) -> str:
         """Append a node; the name of its result."""
@@ -60,6 +67,13 @@ class _Builder:
         self.constants.append(numpy_helper.from_array(array, name))
         return name
 
+    def channels(self, values: Any) -> str:
+        """A constant with one value for each channel, or for each element of a map."""
+        array = np.asarray(values)
+        if len(self.shape) == 1:
+            return self.constant(array)
+        return self.constant(array.reshape(-1, 1, 1) if array.ndim == 1 else array.transpose(2, 0, 1))
+
     def cast(self, x: str, kind: type[np.floating[Any]]) -> str:
         """Go on in another element type."""
         if kind is self.kind:
@@ -71,6 +85,27 @@ class _Builder:
         """Bounds."""
         return self.op("Clip", x, self.constant(lo), self.constant(hi))
 
+    def reshape(self, x: str, dims: Sequence[int]) -> str:
+        """Other dimensions behind that of the batch."""
+        return self.op("Reshape", x, self.constant([-1, *dims], np.int64))
+
+    def ordered(self, x: str, order: Order) -> str:
+        """Rows [N, n] in another order."""
+        if order.identity:
+            return x
+        turned = self.op("Transpose", self.reshape(x, order.sizes), perm=[0, *(a + 1 for a in order.axes)])
+        return self.reshape(turned, [int(np.prod(order.sizes))])
+
+    def mapped(self, x: str) -> str:
+        """Rows in the order of the hardware as what they are."""
+        return self.op("Transpose", self.reshape(x, self.shape), perm=[0, 3, 1, 2]) if len(self.shape) > 1 else x
+
+    def flat(self, x: str) -> str:
+        """And back."""
+        if len(self.shape) == 1:
+            return x
+        return self.reshape(self.op("Transpose", x, perm=[0, 2, 3, 1]), [int(np.prod(self.shape))])
+
     @singledispatchmethod
     def add(self, op: CodeOp, x: str, span: Range) -> str:
         """Append an operator of the integer form."""
@@ -78,15 +113,82 @@ class _Builder:
 
     @add.register
     def _(self, op: DenseCodes, x: str, span: Range) -> str:
-        weight = op.weight
-        x = self.cast(x, _sum_kind(weight, op.bias, span))
-        product = self.op("MatMul", x, self.constant(weight.T))
+        x = self.flat(x)
+        self.shape = (len(op.weight),)
+        x = self.cast(x, _sum_kind(op.weight, op.bias, span))
+        product = self.op("MatMul", x, self.constant(op.weight.T))
         return self.op("Add", product, self.constant(op.bias))
 
     @add.register
+    def _(self, op: ConvCodes, x: str, span: Range) -> str:
+        narrow = _sum_kind(op.weight, op.bias, span) is np.float32
+        y = self._conv(op.weight, op, self.cast(x, np.float32)) if narrow else self._wide(op, x, span)
+        self.shape = (*op.window.grid(self.shape), len(op.weight))
+        return self.op("Add", y, self.channels(op.bias))
+
+    def _conv(self, weight: Codes, op: ConvCodes, x: str) -> str:
+        """Without the bias."""
+        each = op.channels // op.groups
+        kernel = weight.reshape(-1, *op.window.kernel, each).transpose(0, 3, 1, 2)
+        return self.op("Conv", x, self.constant(kernel), group=op.groups, **_attributes(op.window))
+
+    def _wide(self, op: ConvCodes, x: str, span: Range) -> str:
+        """A convolution of float32 (onnxruntime has no other) in parts whose sums stay below 2^24, added in float64."""
+        x = self.cast(x, np.float32)
+        xs = [(x, 0)]
+        if span.largest() >= 1 << HALF_BITS:
+            high = self.op("Floor", self.op("Mul", x, self.constant(2.0**-HALF_BITS)))
+            low = self.op("Sub", x, self.op("Mul", high, self.constant(2.0**HALF_BITS)))
+            xs = [(high, HALF_BITS), (low, 0)]
+        reach = max(1 << HALF_BITS, span.largest() >> HALF_BITS) * op.weight.shape[1]
+        bits = max(1, (FLOAT32_EXACT // reach).bit_length() - 1)
+        total = ""
+        left, place = op.weight, 0
+        while left.any():
+            last = (np.abs(left) < 1 << bits).all()
+            digit = left if last else left & ((1 << bits) - 1)
+            left = np.zeros_like(left) if last else (left - digit) >> bits
+            for part, up in xs:
+                self.kind = np.float32
+                y = self.cast(self._conv(digit, op, part), np.float64)
+                y = self.op("Mul", y, self.constant(2.0 ** (place + up)))
+                total = self.op("Add", total, y) if total else y
+            place += bits
+        self.kind = np.float64
+        return total or self.op("Mul", self.op("Cast", self._zero(op, x), to=TensorProto.DOUBLE), self.constant(0.0))
+
+    def _zero(self, op: ConvCodes, x: str) -> str:
+        """All weights are zero: any convolution has the right shape."""
+        self.kind = np.float32
+        y = self._conv(op.weight, op, x)
+        self.kind = np.float64
+        return y
+
+    @add.register
     def _(self, op: AffineCodes, x: str, span: Range) -> str:
-        x = self.cast(x, _sum_kind(op.scale[:, None], op.bias, span))
-        return self.op("Add", self.op("Mul", x, self.constant(op.scale)), self.constant(op.bias))
+        x = self.cast(x, _sum_kind(op.scale.reshape(-1, 1), op.bias.reshape(-1), span))
+        return self.op("Add", self.op("Mul", x, self.channels(op.scale)), self.channels(op.bias))
+
+    @add.register
+    def _(self, op: MaxPoolCodes, x: str, span: Range) -> str:
+        grid = op.window.grid(self.shape)
+        x = self.cast(x, np.float32)
+        window = op.window
+        (top, left), (bottom, right) = window.before, window.after
+        thick = max(top, bottom) >= window.kernel[0] or max(left, right) >= window.kernel[1]  # onnxruntime refuses it
+        if window.padded and (thick or span.lo.min() < op.fill):
+            pads = self.constant([0, 0, top, left, 0, 0, bottom, right], np.int64)
+            x = self.op("Pad", x, pads, self.constant(op.fill))
+            window = Window(window.kernel, window.stride, window.dilation)
+        self.shape = (*grid, self.shape[-1])
+        return self.op("MaxPool", x, **_attributes(window))
+
+    @add.register
+    def _(self, op: SumPoolCodes, x: str, span: Range) -> str:
+        n = self.shape[-1]
+        ones = np.ones((n, op.window.taps), dtype=np.int64)
+        zeros = np.zeros(n, dtype=np.int64)
+        return self.add(ConvCodes(ones, FixedPoint(1, 0, signed=False), (), zeros, op.window, n), x, span)
 
     @add.register
     def _(self, op: Requant, x: str, span: Range) -> str:
@@ -94,7 +196,7 @@ class _Builder:
         reach = max(abs(int(span.lo.min())), abs(int(span.hi.max()))) + (1 << max(0, int(op.shifts.max())))
         wide = reach > FLOAT32_EXACT or op.format.overflow is Overflow.WRAP or int(op.shifts.min()) < 0
         x = self.cast(x, np.float64 if wide else self.kind)
-        x = self.op("Mul", x, self.constant(np.exp2(-op.shifts.astype(np.float64))))
+        x = self.op("Mul", x, self.channels(np.exp2(-op.shifts.astype(np.float64))))
         if op.format.rounding is Rounding.HALF_EVEN:
             x = self.op("Round", x)
         else:
@@ -116,23 +218,33 @@ class _Builder:
         return self.op("Sub", x, self.op("Mul", turns, self.constant(span)))
 
 
+def _attributes(window: Window) -> dict[str, Any]:
+    """Of Conv and MaxPool."""
+    return {
+        "kernel_shape": list(window.kernel),
+        "strides": list(window.stride),
+        "dilations": list(window.dilation),
+        "pads": [*window.before, *window.after],
+    }
+
+
 def _sum_kind(weight: Any, bias: Any, span: Range) -> type[np.floating[Any]]:
     return np.float32 if partial_sum_bound(weight, span.largest(), bias) <= FLOAT32_EXACT else np.float64
 
 
 def fixed_model(graph: Graph[CodeOp], boundary: Boundary) -> bytes:
     """The serialized model."""
-    b = _Builder()
+    b = _Builder(shape=graph.shape)
     entry = graph.types[graph.input]
-    x = _enter(b, boundary, entry.element)
+    x = b.mapped(_enter(b, boundary, entry.element))
     span = Range.of(entry.element, graph.channels)
     for node in graph:
         x = b.add(node.op, x, span)
         span = node.op.span(span)
     leave = graph.types[graph.output]
-    x = b.cast(x, np.float32)
+    x = b.flat(b.cast(x, np.float32))
     b.op("Cast", x, output=CODES, to=TensorProto.INT32)
-    real = b.op("Mul", x, b.constant(2.0**-leave.element.frac))
+    real = b.ordered(b.op("Mul", x, b.constant(2.0**-leave.element.frac)), boundary.output_order)
     name = boundary.output_name
     if name in (boundary.input_name, CODES) or name.startswith("hwc_"):
         name = "output"
@@ -140,7 +252,7 @@ def fixed_model(graph: Graph[CodeOp], boundary: Boundary) -> bytes:
     inputs = [helper.make_tensor_value_info(boundary.input_name, boundary.input_type, ["N", *boundary.input_shape])]
     outputs = [
         helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", *boundary.output_shape]),
-        helper.make_tensor_value_info(CODES, TensorProto.INT32, ["N", leave.channels]),
+        helper.make_tensor_value_info(CODES, TensorProto.INT32, ["N", leave.elements]),
     ]
     body = helper.make_graph(b.nodes, "hwcompress", inputs, outputs, b.constants)
     model = helper.make_model(body, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="hwcompress")
@@ -149,10 +261,10 @@ def fixed_model(graph: Graph[CodeOp], boundary: Boundary) -> bytes:
 
 
 def _enter(b: _Builder, boundary: Boundary, kind: FixedPoint) -> str:
-    """Real input to codes: round half up and saturate, in float64."""
+    """Real input to codes in the order of the hardware: round half up and saturate, in float64."""
     x = b.op("Cast", boundary.input_name, to=TensorProto.DOUBLE)
     b.kind = np.float64
-    x = b.op("Reshape", x, b.constant([-1, len(boundary.input_scale)], np.int64))
+    x = b.ordered(b.reshape(x, [len(boundary.input_scale)]), boundary.input_order)
     x = b.op("Mul", x, b.constant(1.0 / boundary.input_scale))
     x = b.op("Floor", b.op("Add", x, b.constant(0.5)))
     return b.cast(b.clip(x, kind.min_code, kind.max_code), np.float32)

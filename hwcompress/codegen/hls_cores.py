@@ -8,7 +8,8 @@ import numpy as np
 
 from hwcompress.engines.base import Core, Product, Store, ceil_div
 from hwcompress.engines.dense import DenseFolded, DenseUnrolled
-from hwcompress.engines.elementwise import AffineLanes, RequantLanes, TableLanes
+from hwcompress.engines.elementwise import AffineLanes, DepthwiseLanes, RequantLanes, TableLanes
+from hwcompress.engines.pool import MaxUnrolled, PoolLanes
 from hwcompress.ir.fixed import Codes, Overflow, Rounding
 
 WORD_BITS = 64  # of hwc::word
@@ -50,16 +51,19 @@ class Block:
     name: str
     note: str
     header: str
-    function: str  # dense runs its island; all others are steps of one
+    function: str  # dense, depthwise and pool run their island; all others are steps of one
     members: tuple[str, ...]
     roms: tuple[Rom, ...]
-    folds: bool  # the function wants the fold
+    index: tuple[str, ...]  # what the function wants to know besides its input: the fold, the emission or nothing
     output: Vec
 
     def call(self, value: str) -> str:
         """The call as a step of `emit` on `value`."""
-        arguments = (value, *(("fold",) if self.folds else ()), *(r.name for r in self.roms))
-        return f"{self.function}<{self.name}>({', '.join(arguments)})"
+        return f"{self.function}<{self.name}>({', '.join((value, *self.index, *(r.name for r in self.roms)))})"
+
+    def run(self, island: str) -> str:
+        """The call that runs an island whose first core this is."""
+        return f"{self.function}<{self.name}, {island}>({', '.join(('in', 'out', *(r.name for r in self.roms)))})"
 
 
 def literal(value: int | bool) -> str:
@@ -130,13 +134,9 @@ def block(core: Core) -> Block:
 @block.register
 def _(core: DenseFolded) -> Block:
     m, n = core.weight.shape
-    step = core.pe * core.simd
-    shared = steps_a_row(core.reuse, step, core.weight_width)
-    steps = np.zeros((ceil_div(core.reuse, shared) * shared, step), dtype=np.int64)
-    steps[: core.reuse] = core.padded().transpose(0, 2, 1, 3).reshape(core.reuse, step)
-    rows = np.zeros((core.row_steps * core.pe,), dtype=np.int64)
-    rows[:m] = core.bias
-    w, b = f"{core.name}_w", f"{core.name}_b"
+    steps = core.padded().transpose(0, 2, 1, 3).reshape(core.reuse, core.pe * core.simd)
+    shared, weights = step_rom(f"{core.name}_w", steps, core.weight_width, core.store)
+    b = f"{core.name}_b"
     return Block(
         core.name,
         f"{core.layer}: {n} -> {m}, reuse {core.reuse}",
@@ -155,24 +155,35 @@ def _(core: DenseFolded) -> Block:
             f"typedef {PRODUCT[core.product]} product",
         ),
         (
-            word_rom(
-                w,
-                f"{core.weight_width}-bit weights; {shared * step} in a row, step by step",
-                steps.reshape(-1, shared * step),
-                core.weight_width,
-                by_row(w, core.store),
-            ),
+            weights,
             word_rom(
                 b,
                 f"{core.acc_width}-bit biases with the rounding constant; a row for each row step",
-                rows.reshape(core.row_steps, core.pe),
+                in_rows(core.bias, core.pe),
                 core.acc_width,
                 by_row(b, Store.LOGIC),
             ),
         ),
-        False,
+        (),
         vec(core, True),
     )
+
+
+def in_rows(codes: Codes, lanes: int) -> Codes:
+    """Codes [n, ...] as [rows, lanes, ...], zeros beyond the last."""
+    rows = ceil_div(len(codes), lanes)
+    full = np.zeros((rows * lanes, *codes.shape[1:]), dtype=np.int64)
+    full[: len(codes)] = codes
+    return full.reshape(rows, lanes, *codes.shape[1:])
+
+
+def step_rom(name: str, steps: Codes, width: int, store: Store) -> tuple[int, Rom]:
+    """Weights [steps, codes], and how many steps share a row."""
+    count, codes = int(steps.shape[0]), int(steps.shape[1])
+    shared = steps_a_row(count, codes, width)
+    rows = in_rows(steps, shared).reshape(-1, shared * codes)
+    note = f"{width}-bit weights; {shared * codes} in a row, step by step"
+    return shared, word_rom(name, note, rows, width, by_row(name, store))
 
 
 def steps_a_row(steps: int, codes: int, width: int) -> int:
@@ -210,7 +221,7 @@ def _(core: DenseUnrolled) -> Block:
                 constants(b),
             ),
         ),
-        False,
+        (),
         vec(core, True),
     )
 
@@ -218,9 +229,10 @@ def _(core: DenseUnrolled) -> Block:
 @block.register
 def _(core: AffineLanes) -> Block:
     w, b = f"{core.name}_w", f"{core.name}_b"
+    index = "fold" if core.scale.ndim == 1 else "emission"
     return Block(
         core.name,
-        f"{core.layer}: {len(core.scale)} elements, {core.lanes} at once",
+        f"{core.layer}: {core.scale.size} elements, {core.lanes} at once",
         "affine.h",
         "hwc::affine",
         (
@@ -230,29 +242,93 @@ def _(core: AffineLanes) -> Block:
         (
             word_rom(
                 w,
-                f"{core.weight_width}-bit scales; a row for each fold",
-                folded(core.scale, core.words, core.lanes),
+                f"{core.weight_width}-bit scales; a row for each {index}",
+                core.by_step(core.scale),
                 core.weight_width,
                 by_row(w, core.store),
             ),
             word_rom(
                 b,
-                f"{core.acc_width}-bit biases with the rounding constant; a row for each fold",
-                folded(core.bias, core.words, core.lanes),
+                f"{core.acc_width}-bit biases with the rounding constant; a row for each {index}",
+                core.by_step(core.bias),
                 core.acc_width,
                 by_row(b, Store.LOGIC),
             ),
         ),
-        True,
+        (index,),
         vec(core, True),
     )
 
 
-def folded(codes: Codes, folds: int, lanes: int) -> Codes:
-    """Codes [n] as [folds, lanes], zeros where there is no channel."""
-    full = np.zeros(folds * lanes, dtype=np.int64)
-    full[: len(codes)] = codes
-    return full.reshape(folds, lanes)
+@block.register
+def _(core: DepthwiseLanes) -> Block:
+    steps = in_rows(core.weight, core.lanes).transpose(0, 2, 1).reshape(-1, core.lanes)
+    shared, weights = step_rom(f"{core.name}_w", steps, core.weight_width, core.store)
+    b = f"{core.name}_b"
+    return Block(
+        core.name,
+        f"{core.layer}: {core.taps} taps of {len(core.weight)} channels, {core.lanes} at once",
+        "depthwise.h",
+        "hwc::depthwise",
+        (
+            *members(LANES=core.lanes, TAPS=core.taps, W_W=core.weight_width, ACC_W=core.acc_width, STEPS_A_ROW=shared),
+            f"typedef {PRODUCT[core.product]} product",
+        ),
+        (
+            weights,
+            word_rom(
+                b,
+                f"{core.acc_width}-bit biases with the rounding constant; a row for each fold",
+                in_rows(core.bias, core.lanes),
+                core.acc_width,
+                by_row(b, Store.LOGIC),
+            ),
+        ),
+        (),
+        vec(core, True),
+    )
+
+
+@block.register
+def _(core: PoolLanes) -> Block:
+    signed = core.total or core.x_type.signed
+    return Block(
+        core.name,
+        f"{core.layer}: {'sum' if core.total else 'maximum'} of {core.taps}",
+        "pool.h",
+        "hwc::pool",
+        members(
+            LANES=core.lanes,
+            OUT_W=core.width,
+            OUT_SIGNED=signed,
+            SUM=core.total,
+            TAPS=core.taps,
+            GROUPS=core.groups,
+        ),
+        (),
+        (),
+        vec(core, signed),
+    )
+
+
+@block.register
+def _(core: MaxUnrolled) -> Block:
+    return Block(
+        core.name,
+        f"{core.layer}: maximum of {core.taps} at once",
+        "maximum.h",
+        "hwc::maximum",
+        (*members(LANES=core.lanes, TAPS=core.taps), f"static const long long FILL = {core.fill}"),
+        () if core.index is None else (index_rom(f"{core.name}_i", core.index),),
+        (),
+        vec(core, core.x_type.signed),
+    )
+
+
+def index_rom(name: str, index: Codes) -> Rom:
+    """Elements that each lane chooses from [lanes, taps]."""
+    shape, text = f"[{index.shape[0]}][{index.shape[1]}]", [str(k) for k in index.reshape(-1).tolist()]
+    return Rom(name, "int", shape, "elements of each window; -1: outside the map", wrapped(text), constants(name))
 
 
 @block.register
@@ -288,7 +364,7 @@ def _(core: RequantLanes) -> Block:
             f"static const long long HI = {core.hi}",
         ),
         (rom,),
-        True,
+        ("fold",),
         vec(core, kind.signed),
     )
 
@@ -311,6 +387,6 @@ def _(core: TableLanes) -> Block:
         "hwc::table",
         members(LANES=core.lanes, OUT_W=core.y_type.width, OUT_SIGNED=core.y_type.signed),
         (rom,),
-        False,
+        (),
         vec(core, core.y_type.signed),
     )

@@ -2,11 +2,11 @@
 """Pipeline to Verilog: which library modules, with which parameters, wired how."""
 
 from hwcompress.codegen.cores import Bus, add_core
-from hwcompress.codegen.design import Design, Port
+from hwcompress.codegen.design import Design, Port, literal
 from hwcompress.codegen.memory import memory_files
 from hwcompress.codegen.render import environment
 from hwcompress.engines.base import Store, ceil_div
-from hwcompress.engines.head import Buffer, Direct
+from hwcompress.engines.head import Buffer, Direct, Lines, Scan
 from hwcompress.engines.pipeline import Interface, Island, Pipeline
 from hwcompress.resources import folder
 from hwcompress.version import __version__
@@ -83,10 +83,17 @@ def _island(d: Design, k: int, island: Island, source: Bus) -> Bus:
     reserve = "in_write" if k == 0 else f"reserve_{k}"
     d.wire(f"room_{k + 1}")
     d.wire(f"reserve_{k + 1}")
-    bus = _direct(d, k, head, source) if isinstance(head, Direct) else _buffer(d, k, head, source, reserve)
+    if isinstance(head, Direct):
+        bus = _direct(d, k, head, source)
+    elif isinstance(head, Scan):
+        bus = _scan(d, k, head, source, reserve)
+    elif isinstance(head, Lines):
+        bus = _memory_head(d, k, "hwc_window", _lines(head), head, source, reserve)
+    else:
+        bus = _memory_head(d, k, "hwc_buffer", _buffer(head), head, source, reserve)
     for core in island.cores:
         bus = add_core(core, d, bus)
-    return _collect(d, k, head, bus) if isinstance(head, Buffer) else bus
+    return bus if isinstance(head, Direct) else _collect(d, k, head, bus)
 
 
 def _direct(d: Design, k: int, head: Direct, source: Bus) -> Bus:
@@ -108,28 +115,137 @@ def _direct(d: Design, k: int, head: Direct, source: Bus) -> Bus:
     return Bus(valid, data, source.lanes, source.width)
 
 
-def _buffer(d: Design, k: int, head: Buffer, source: Bus, reserve: str) -> Bus:
+def _buffer(head: Buffer) -> dict[str, int | str]:
+    """Parameters of hwc_buffer."""
+    return {
+        "WORD_W": head.width,
+        "DEPTH": head.depth,
+        "WORDS": head.vector_words,
+        "SUB": head.sub,
+        "STEPS": head.steps,
+        "REPLAY": head.replay,
+        "EMIT": head.emit,
+        "SKIP": head.skip,
+        "COLLECT": head.collect,
+        "STYLE": RAM_STYLE[head.store],
+    }
+
+
+def _lines(head: Lines) -> dict[str, int | str]:
+    """Parameters of hwc_window."""
     lanes = head.word_elements // head.sub
+    return {
+        "WORD_W": head.width,
+        "DEPTH": head.depth,
+        "ROWS": head.grid[0],
+        "COLS": head.grid[1],
+        "E": head.pixel_words,
+        "SUB": head.sub,
+        "CP": head.parts,
+        "GROUPS": head.groups,
+        "REPLAY": head.replay,
+        **_kernel(head),
+        "COLLECT": head.collect,
+        "PER_POSITION": int(head.by_position),
+        "PADDED": int(head.window.padded),
+        "PAD": _pad(head, lanes),
+        "STYLE": RAM_STYLE[head.store],
+    }
+
+
+def _kernel(head: Lines | Scan) -> dict[str, int | str]:
+    w = head.window
+    return {
+        "KR": w.kernel[0],
+        "KC": w.kernel[1],
+        "SR": w.stride[0],
+        "SC": w.stride[1],
+        "DR": w.dilation[0],
+        "DC": w.dilation[1],
+        "PT": w.before[0],
+        "PL": w.before[1],
+        "OROWS": head.out[0],
+        "OCOLS": head.out[1],
+    }
+
+
+def _pad(head: Lines | Scan, lanes: int) -> str:
+    """The code outside the map in every lane."""
+    fill = head.fill & ((1 << head.element_width) - 1)
+    return literal(sum(fill << (k * head.element_width) for k in range(lanes)), lanes * head.element_width)
+
+
+def _scan(d: Design, k: int, head: Scan, source: Bus, reserve: str) -> Bus:
+    """The pair that shows whole windows."""
+    w, width = head.window, head.width
+    lanes = w.taps * head.word_elements
     issue, valid = d.wire(f"issue_{k}"), d.wire(f"valid_{k}")
+    shift, first, outside = d.wire(f"shift_{k}"), d.wire(f"first_{k}"), d.wire(f"outside_{k}")
+    word, rows = d.wire(f"pixel_{k}", width), d.wire(f"rows_{k}", w.kernel[0])
     data = d.wire(f"x_{k}", lanes * head.element_width)
     d.add(
-        "hwc_buffer",
+        "hwc_scan",
         head.name,
         {
-            "WORD_W": head.width,
+            "WORD_W": width,
             "DEPTH": head.depth,
-            "WORDS": head.words,
-            "SUB": head.sub,
-            "STEPS": head.steps,
+            "ROWS": head.grid[0],
+            "COLS": head.grid[1],
+            **_kernel(head),
             "REPLAY": head.replay,
-            "EMIT": head.emit,
             "COLLECT": head.collect,
+            "PER_POSITION": int(head.by_position),
             "STYLE": RAM_STYLE[head.store],
         },
         {
             "reserve_i": reserve,
             "write_i": source.valid,
-            "data_i": source.widened(head.width),
+            "data_i": source.fitted(width),
+            "room_o": f"room_{k}",
+            "room_i": f"room_{k + 1}",
+            "reserve_o": f"reserve_{k + 1}",
+            "shift_o": shift,
+            "data_o": word,
+            "first_o": first,
+            "outside_o": outside,
+            "rows_o": rows,
+            "issue_o": issue,
+            "valid_o": valid,
+        },
+    )
+    d.add(
+        "hwc_patch",
+        f"patch_{k}",
+        {
+            "WORD_W": width,
+            "COLS": head.grid[1],
+            "KR": w.kernel[0],
+            "KC": w.kernel[1],
+            "DR": w.dilation[0],
+            "DC": w.dilation[1],
+            "PADDED": int(w.padded),
+            "PAD": _pad(head, head.word_elements),
+            "STYLE": RAM_STYLE[head.lines],
+        },
+        {"shift_i": shift, "data_i": word, "first_i": first, "outside_i": outside, "rows_i": rows, "x_o": data},
+    )
+    return Bus(valid, data, lanes, head.element_width, issue)
+
+
+def _memory_head(
+    d: Design, k: int, module: str, params: dict[str, int | str], head: Buffer | Lines, source: Bus, reserve: str
+) -> Bus:
+    lanes = head.word_elements // head.sub
+    issue, valid = d.wire(f"issue_{k}"), d.wire(f"valid_{k}")
+    data = d.wire(f"x_{k}", lanes * head.element_width)
+    d.add(
+        module,
+        head.name,
+        params,
+        {
+            "reserve_i": reserve,
+            "write_i": source.valid,
+            "data_i": source.fitted(head.width),
             "room_o": f"room_{k}",
             "room_i": f"room_{k + 1}",
             "reserve_o": f"reserve_{k + 1}",
@@ -141,14 +257,14 @@ def _buffer(d: Design, k: int, head: Buffer, source: Bus, reserve: str) -> Bus:
     return Bus(valid, data, lanes, head.element_width, issue)
 
 
-def _collect(d: Design, k: int, head: Buffer, bus: Bus) -> Bus:
+def _collect(d: Design, k: int, head: Buffer | Lines | Scan, bus: Bus) -> Bus:
     if head.collect == 1:
         return bus
     write, data = d.wire(f"write_{k}"), d.wire(f"word_{k}", head.collect * bus.bits)
     d.add(
         "hwc_collect",
         f"collect_{k}",
-        {"IN_W": bus.bits, "GROUP": head.collect, "COUNT": head.emissions},
+        {"IN_W": bus.bits, "GROUP": head.collect, "COUNT": head.count},
         {"valid_i": bus.valid, "data_i": bus.data, "write_o": write, "data_o": data},
     )
     return Bus(write, data, bus.lanes * head.collect, bus.width)

@@ -1,16 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Choice of the types: from data by measured output error, or by interval arithmetic without data."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import pairwise
 
 import numpy as np
 
-from hwcompress.compress.formats import FRAC_LIMIT, minmax_frac, mse_frac, percentile_frac
+from hwcompress.compress.formats import FRAC_LIMIT, minmax_frac, mse_frac, percentile_frac, thinned
 from hwcompress.compress.quantize import Quantized, Quantizer, Types
-from hwcompress.compress.stages import Stage, run_stages, stages
+from hwcompress.compress.stages import Stage
 from hwcompress.ir.fixed import FixedPoint, Format, Reals
 from hwcompress.ir.graph import Graph, Op
 from hwcompress.ops.lookup import MAX_TABLE_BITS, Lookup
@@ -52,7 +51,7 @@ class Site:
     key: str
     bits: int
     signed: bool
-    values: Reals  # [samples, n] or the ends [2, n] of an interval
+    values: Reals  # flat; or the ends of intervals
     feeds: Lookup | None
     fixed: Format | None
     roomy: bool = False
@@ -70,7 +69,7 @@ def calibrate(graph: Graph[Op], x: Reals | None, request: Request) -> Choice:
         BadInput: the types asked for do not fit the network.
     """
     quantizer = Quantizer(graph, x)
-    sites = survey(graph, x, request)
+    sites = survey(quantizer, request)
     weights = {k: request.weight_formats.get(k, bits) for k, bits in request.weight_bits.items()}
 
     def types(values: Mapping[str, Format]) -> Types:
@@ -79,10 +78,9 @@ def calibrate(graph: Graph[Op], x: Reals | None, request: Request) -> Choice:
     if x is None:
         values = {s.key: initial(s, "minmax") for s in sites}
         return Choice(quantizer.run(types(values)), types(values), ("ranges by interval arithmetic: no data",))
-    target = run_stages(quantizer.stages, x)
 
     def error(values: Mapping[str, Format]) -> float:
-        return quantizer.run(types(values)).error(target)
+        return quantizer.run(types(values)).error(quantizer.target)
 
     methods = METHODS if request.method == "auto" else (request.method,)
     starts = {m: {s.key: initial(s, m) for s in sites} for m in methods}
@@ -97,34 +95,42 @@ def calibrate(graph: Graph[Op], x: Reals | None, request: Request) -> Choice:
     return Choice(quantizer.run(types(values)), types(values), tuple(notes))
 
 
-def survey(graph: Graph[Op], x: Reals | None, request: Request) -> list[Site]:
+def survey(quantizer: Quantizer, request: Request) -> list[Site]:
     """The sites in order, the input first."""
-    parts = stages(graph)
+    graph, parts, x = quantizer.graph, quantizer.stages, quantizer.x
     entry = request.value_formats.get("input")
-    first = parts[0].function if parts else None
+    first = _reader(parts)
     bits = _table_bits(request.activation_bits["input"], first)
-    if x is not None:
-        value: Reals = x
-    else:
+    value: Reals = np.zeros(0)
+    if x is None:
         kind = entry.type if entry is not None else FixedPoint(bits, bits - BLIND_BITS)
-        value = np.repeat(np.array([[kind.min_code], [kind.max_code]]) * kind.step, graph.channels, axis=1)
-    signed = bool((value < 0).any())
-    sites = [Site("input", bits, signed, value, first, entry)]
-    for stage, after in pairwise([*parts, None]):
-        assert stage is not None
-        value = stage.run(value) if x is not None else stage.interval(value)
-        site = _site(stage, after, value, request)
+        ends = np.array([kind.min_code, kind.max_code]) * kind.step
+        value = np.broadcast_to(ends.reshape(2, *(1,) * len(graph.shape)), (2, *graph.shape))
+    values = thinned(value if x is None else x)
+    sites = [Site("input", bits, bool((values < 0).any()), values, first, entry)]
+    for k, stage in enumerate(parts):
+        if x is None:
+            value = stage.interval(value)
+        if not stage.typed:
+            continue
+        site = _site(stage, parts[k + 1 :], thinned(value) if x is None else quantizer.seen[k], request)
         roomy = x is not None and site.feeds is None and (len(x) < FEW or site.bits >= WIDE)
         sites.append(replace(site, roomy=roomy))
     return sites
 
 
-def _site(stage: Stage, after: Stage | None, value: Reals, request: Request) -> Site:
+def _reader(after: Sequence[Stage]) -> Lookup | None:
+    """The function that reads a value, maxima in between left out."""
+    return next((s.function for s in after if s.typed), None)
+
+
+def _site(stage: Stage, after: Sequence[Stage], value: Reals, request: Request) -> Site:
     bits = request.activation_bits[stage.layer]
-    feeds = after.function if after else None
-    if after is None:
+    feeds = _reader(after)
+    if not any(s.typed for s in after):
         bits = min(OUTPUT_BITS, 2 * bits)
-    return Site(stage.key, _table_bits(bits, feeds), stage.signed, value, feeds, request.value_formats.get(stage.key))
+    fixed = request.value_formats.get(stage.key)
+    return Site(stage.key, _table_bits(bits, feeds), stage.signed, value, feeds, fixed)
 
 
 def _table_bits(bits: int, feeds: Lookup | None) -> int:

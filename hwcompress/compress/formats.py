@@ -9,7 +9,17 @@ from hwcompress.ir.fixed import Codes, FixedPoint, Format, Reals, quantize
 
 FRAC_LIMIT = 40  # bits either way; values beyond are zero or infinite for any hardware
 MSE_REACH = 4  # bits finer than min-max that the squared error may choose
+MANY = 1 << 18  # values of a site that are looked at
 PERCENTILE = 99.9  # of magnitudes, non-zero ones
+
+
+def thinned(values: Reals) -> Reals:
+    """The values flat; of very many an even choice, their ends among them."""
+    flat = values.reshape(-1)
+    if flat.size <= MANY:
+        return flat
+    step = -(-flat.size // MANY) | 1  # odd, so that it does not keep to some of the channels
+    return np.concatenate([flat[::step], [flat.min(), flat.max()]])
 
 
 def fitting_frac(lo: float, hi: float, bits: int, signed: bool) -> int:

@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from hwcompress.compress.calibrate import Request, calibrate
-from hwcompress.compress.stages import run_stages, stages
+from hwcompress.compress.stages import products_each, run_stages, stages
 from hwcompress.ir.fixed import Reals
 from hwcompress.ir.graph import Graph, Op
-from hwcompress.ops import Dense
+from hwcompress.ops import Conv, Dense
 
 ANCHOR = 8  # bits everywhere whose output error is the limit
 START = 10
@@ -36,7 +36,7 @@ class Mixed:
 def mix(graph: Graph[Op], x: Reals, request: Request, weights: set[str], activations: set[str]) -> Mixed:
     """Choose the bits of the named layers' weights and outputs ("input" is one of those); the others keep theirs."""
     few = x[:: max(1, len(x) // SAMPLES)]
-    target = run_stages(stages(graph), few)
+    target = run_stages(stages(graph), few.reshape(len(few), *graph.shape))
     fast = replace(request, method="mse")  # exponents are not refined in between
 
     def error(bits: Mapping[Knob, int], wish: Request = fast) -> float:
@@ -94,9 +94,11 @@ def _best(
 def cost(graph: Graph[Op], request: Request) -> int:
     """EBOPs: non-zero weights of each layer times their bits times those of its input."""
     total, before = 0, request.activation_bits["input"]
+    positions = products_each(graph)
     for stage in stages(graph):
-        if isinstance(stage.product, Dense):
-            total += int(np.count_nonzero(stage.product.weight)) * request.weight_bits[stage.layer] * before
+        if isinstance(stage.product, Dense | Conv):
+            products = int(np.count_nonzero(stage.product.weight)) * positions[stage.layer]
+            total += products * request.weight_bits[stage.layer] * before
         before = request.activation_bits[stage.layer]
     return total
 

@@ -3,14 +3,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import TypeAlias
 
 import numpy as np
 
 from hwcompress.ir.fixed import Reals
 from hwcompress.ir.graph import Graph, Node, Op
-from hwcompress.ops import Dense
+from hwcompress.ops import Conv, Dense
+from hwcompress.ops.conv import columns
 
-Spread = Mapping[str, Reals]  # by node: deviation of each of its inputs over the calibration data
+Weighted: TypeAlias = Dense | Conv
+Spread = Mapping[str, Reals]  # by node: deviation of each of its inputs (of a convolution: channels) over the data
 UNKNOWN: Spread = {}
 
 
@@ -23,7 +26,7 @@ def smallest(weights: Reals, count: int) -> "np.ndarray[tuple[int, ...], np.dtyp
 
 def prune_magnitude(graph: Graph[Op], sparsity: float) -> Graph[Op]:
     """Zero the share `sparsity` of all weights, least magnitude first, over the whole network."""
-    return _prune_least(graph, sparsity, [np.abs(op.weight) for _, op in _dense(graph)])
+    return _prune_least(graph, sparsity, [np.abs(op.weight) for _, op in _weighted(graph)])
 
 
 def prune_global(graph: Graph[Op], sparsity: float, spread: Spread = UNKNOWN) -> Graph[Op]:
@@ -32,16 +35,21 @@ def prune_global(graph: Graph[Op], sparsity: float, spread: Spread = UNKNOWN) ->
     |w| times the deviation of its input (Sun et al., arXiv:2306.11695, there the norm: what is constant the bias takes
     over), squared and set against all of its layer that are as large or larger (LAMP, Lee et al., arXiv:2010.07611).
     """
-    return _prune_least(graph, sparsity, [_lamp(_importance(name, op, spread)) for name, op in _dense(graph)])
+    return _prune_least(graph, sparsity, [_lamp(_importance(name, op, spread)) for name, op in _weighted(graph)])
 
 
-def _dense(graph: Graph[Op]) -> list[tuple[str, Dense]]:
-    return [(n.name, n.op) for n in graph if isinstance(n.op, Dense)]
+def _weighted(graph: Graph[Op]) -> list[tuple[str, Weighted]]:
+    return [(n.name, n.op) for n in graph if isinstance(n.op, Weighted)]
 
 
-def _importance(name: str, op: Dense, spread: Spread) -> Reals:
+def _importance(name: str, op: Weighted, spread: Spread) -> Reals:
     """|w| [m, n] times the deviation [n] of what it is multiplied with, where that is known."""
-    return np.abs(op.weight) * spread[name] if name in spread else np.abs(op.weight)
+    if name not in spread:
+        return np.abs(op.weight)
+    each = spread[name]
+    if isinstance(op, Conv):
+        each = columns(each, len(op.weight), op.groups, op.window.taps)
+    return np.abs(op.weight) * each
 
 
 def _lamp(scores: Reals) -> Reals:
@@ -61,7 +69,7 @@ def _prune_least(graph: Graph[Op], sparsity: float, scores: Sequence[Reals]) -> 
     flat = np.concatenate([s.ravel() for s in scores])
     mask = smallest(flat, round(sparsity * flat.size))
     parts = np.split(mask, np.cumsum([s.size for s in scores])[:-1])
-    names = [name for name, _ in _dense(graph)]
+    names = [name for name, _ in _weighted(graph)]
     return _masked(graph, {n: p.reshape(s.shape) for n, p, s in zip(names, parts, scores, strict=True)})
 
 
@@ -69,7 +77,7 @@ def prune_layers(graph: Graph[Op], sparsity: Mapping[str, float], spread: Spread
     """Zero a share of each named node's weights, least |w| times the deviation of its input first."""
     masks = {
         name: smallest(_importance(name, op, spread), round(sparsity[name] * op.weight.size))
-        for name, op in _dense(graph)
+        for name, op in _weighted(graph)
         if name in sparsity
     }
     return _masked(graph, masks)
@@ -80,14 +88,14 @@ def prune_threshold(graph: Graph[Op], quality: Mapping[str, float]) -> Graph[Op]
     masks = {
         n.name: np.abs(n.op.weight) < quality[n.name] * n.op.weight.std()
         for n in graph
-        if isinstance(n.op, Dense) and n.name in quality
+        if isinstance(n.op, Weighted) and n.name in quality
     }
     return _masked(graph, masks)
 
 
 def sparsity(graph: Graph[Op]) -> float:
     """Share of zero weights."""
-    dense = [n.op.weight for n in graph if isinstance(n.op, Dense)]
+    dense = [n.op.weight for n in graph if isinstance(n.op, Weighted)]
     total = sum(w.size for w in dense)
     return sum(int(np.count_nonzero(w == 0)) for w in dense) / total if total else 0.0
 
@@ -95,7 +103,7 @@ def sparsity(graph: Graph[Op]) -> float:
 def _masked(graph: Graph[Op], masks: Mapping[str, "np.ndarray[tuple[int, ...], np.dtype[np.bool_]]"]) -> Graph[Op]:
     nodes: list[Node[Op]] = []
     for node in graph:
-        if node.name in masks and isinstance(node.op, Dense):
+        if node.name in masks and isinstance(node.op, Weighted):
             weight = np.where(masks[node.name], 0.0, node.op.weight)
             nodes.append(replace(node, op=replace(node.op, weight=weight)))
         else:

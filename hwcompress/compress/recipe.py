@@ -14,12 +14,14 @@ from hwcompress.config import Config, LayerConfig
 from hwcompress.errors import BadInput
 from hwcompress.ir.fixed import Codes, Format, Reals
 from hwcompress.ir.graph import CodeOp, Graph, Op
-from hwcompress.ops import Dense
+from hwcompress.ops import Conv, Dense
 from hwcompress.passes.dead import drop_dead
 from hwcompress.passes.pipeline import simplify
 from hwcompress.passes.preprocess import scale_input
+from hwcompress.sim.reference import widest
 
 UNEVEN = 2  # bits between the ranges of input channels from which one exponent each is tried
+MOST = 1 << 26  # elements of the largest value over all calibration samples
 BETTER = 0.8  # output error against one exponent for all, below which they are taken
 
 
@@ -47,6 +49,12 @@ def compress(graph: Graph[Op], x: Reals | None, config: Config) -> Compressed:
     parts = stages(simple)
     products = [(s.layer, s.node) for s in parts if s.product is not None]
     config.check_patterns(dict.fromkeys([*products, *((s.layer, s.node) for s in parts)]))
+    few = list[str]()
+    if x is not None:
+        x = x.reshape(len(x), *graph.shape)
+        step = max(1, -(-len(x) * widest(simple) // MOST))
+        few = [f"calibration: {-(-len(x) // step)} of {len(x)} samples, its maps are large"] if step > 1 else []
+        x = x[::step]
     pruned = _prune(simple, parts, config, x)
     exponents = np.zeros(graph.channels, dtype=np.int64)
     wish, mixing = resolved(pruned, x, config)
@@ -67,15 +75,15 @@ def compress(graph: Graph[Op], x: Reals | None, config: Config) -> Compressed:
         drop_dead(choice.quantized.graph, explain),
         choice,
         exponents,
-        (*empty, *mixing, *choice.notes, *scaling),
+        (*few, *empty, *mixing, *choice.notes, *scaling),
         tuple(explain),
     )
 
 
 def uneven_exponents(x: Reals) -> Codes:
-    """Powers of two that bring every channel to the range of the widest [n]; zeros where all are alike."""
-    none = np.zeros_like(x[0], dtype=np.int64)
-    widest: Reals = np.abs(x).max(axis=0)
+    """Powers of two that bring every channel to the range of the widest [channels]; zeros where all are alike."""
+    widest: Reals = np.abs(x).reshape(-1, x.shape[-1]).max(axis=0)
+    none = np.zeros_like(widest, dtype=np.int64)
     top = float(widest.max(initial=0.0))
     ratio: Reals = np.where(widest > 0, top / np.maximum(widest, 1e-300), 1.0)
     exponents: Codes = np.floor(np.log2(np.maximum(ratio, 1.0))).clip(0, 30).astype(np.int64)
@@ -85,15 +93,16 @@ def uneven_exponents(x: Reals) -> Codes:
 def _empty(graph: Graph[Op], parts: Sequence[Stage]) -> list[str]:
     """What to say of layers that pruning has left without weights."""
     names = {s.node: s.layer for s in parts}
-    bare = [names.get(n.name, n.name) for n in graph if isinstance(n.op, Dense) and not n.op.weight.any()]
+    bare = [names.get(n.name, n.name) for n in graph if isinstance(n.op, Dense | Conv) and not n.op.weight.any()]
     return [f"no weight is left in {', '.join(bare)}: its output is constant. Try: a lower --sparsity"] if bare else []
 
 
 def _prune(graph: Graph[Op], parts: Sequence[Stage], config: Config, x: Reals | None) -> Graph[Op]:
     """Global pruning first; what a layer asks for itself on top."""
-    names = {s.node: s.layer for s in parts if isinstance(s.product, Dense)}
+    names = {s.node: s.layer for s in parts if isinstance(s.product, Dense | Conv)}
     own = {node: config.for_layer(layer, node) for node, layer in names.items()}
-    spread = _spread(parts, x)
+    share = {n: c.sparsity for n, c in own.items() if c.sparsity is not None}
+    spread = _spread(parts, x) if config.sparsity or share else {}
     if config.prune == "threshold" and config.quality is not None:
         graph = prune.prune_threshold(graph, dict.fromkeys(names, config.quality))
     elif config.sparsity and config.prune == "layer":
@@ -102,7 +111,6 @@ def _prune(graph: Graph[Op], parts: Sequence[Stage], config: Config, x: Reals | 
         graph = prune.prune_magnitude(graph, config.sparsity)
     elif config.sparsity:
         graph = prune.prune_global(graph, config.sparsity, spread)
-    share = {n: c.sparsity for n, c in own.items() if c.sparsity is not None}
     quality = {n: c.quality for n, c in own.items() if c.quality is not None}
     return prune.prune_threshold(prune.prune_layers(graph, share, spread), quality)
 
@@ -113,8 +121,10 @@ def _spread(parts: Sequence[Stage], x: Reals | None) -> prune.Spread:
     if x is None or len(x) < 2:
         return out
     for stage in parts:
-        if stage.product is not None:
-            out[stage.node] = x.std(axis=0)
+        if isinstance(stage.product, Conv):
+            out[stage.node] = x.std(axis=tuple(range(x.ndim - 1)))
+        elif isinstance(stage.product, Dense):
+            out[stage.node] = x.reshape(len(x), -1).std(axis=0)
         x = stage.run(x)
     return out
 

@@ -6,12 +6,13 @@ from functools import singledispatch
 
 import numpy as np
 
-from hwcompress.cost import logic
+from hwcompress.cost import logic, maps
 from hwcompress.engines.base import Core, Product, Store
 from hwcompress.engines.dense import DenseFolded, DenseUnrolled
-from hwcompress.engines.elementwise import AffineLanes, RequantLanes, TableLanes
-from hwcompress.engines.head import Buffer, Direct
+from hwcompress.engines.elementwise import AffineLanes, DepthwiseLanes, RequantLanes, TableLanes
+from hwcompress.engines.head import Buffer, Direct, Lines, Scan
 from hwcompress.engines.pipeline import Interface, Island, Pipeline
+from hwcompress.engines.pool import MaxUnrolled, PoolLanes
 from hwcompress.hw.cells import Resources
 from hwcompress.hw.memory import bram18
 
@@ -47,7 +48,7 @@ def beside(island: Island, j: int) -> logic.Beside:
     before = island.cores[j - 1] if j else None
     behind = island.cores[j + 1] if j + 1 < len(island.cores) else None
     if before is None:
-        block = isinstance(island.head, Buffer) and island.head.store is Store.BLOCK and island.head.sub == 1
+        block = not isinstance(island.head, Direct) and island.head.store is Store.BLOCK and not island.head.latency
     else:
         block = isinstance(before, TableLanes) and before.store is Store.BLOCK
         block |= isinstance(before, RequantLanes) and logic.resets(before)
@@ -64,12 +65,17 @@ def port_resources(pipeline: Pipeline) -> Resources:
     return Resources(0, lut + lut_out, ff + ff_out, blocks)
 
 
-def head_resources(head: Direct | Buffer) -> Resources:
+def head_resources(head: Direct | Buffer | Lines | Scan) -> Resources:
     """Memory, counters, credit."""
     if isinstance(head, Direct):
         return Resources(ff=head.width + 1)
-    lut, ff = logic.buffer(head)
-    return Resources(0, lut, ff, bram18(head.width, head.depth) if head.store is Store.BLOCK else 0)
+    blocks = bram18(head.width, head.depth) if head.store is Store.BLOCK else 0
+    if isinstance(head, Scan):
+        lut, ff = maps.scan(head)
+        width, depth = head.line_bits
+        return Resources(0, lut, ff, blocks + (bram18(width, depth) if width and head.lines is Store.BLOCK else 0))
+    lut, ff = maps.window(head) if isinstance(head, Lines) else logic.buffer(head)
+    return Resources(0, lut, ff, blocks)
 
 
 def collector(pipeline: Pipeline, k: int) -> Resources:
@@ -78,7 +84,7 @@ def collector(pipeline: Pipeline, k: int) -> Resources:
     if isinstance(head, Direct) or head.collect == 1 or not pipeline.islands[k].cores:
         return Resources()
     last = pipeline.islands[k].cores[-1]
-    lut, ff = logic.collect(last.lanes * last.lane_width, head.collect, head.emissions)
+    lut, ff = logic.collect(last.lanes * last.lane_width, head.collect, head.count)
     return Resources(0, lut, ff)
 
 
@@ -111,6 +117,27 @@ def _(core: DenseUnrolled, contents: bool = False, beside: logic.Beside = ALONE)
 def _(core: AffineLanes, contents: bool = False, beside: logic.Beside = ALONE) -> Resources:
     del beside
     lut, ff = logic.affine(core, contents)
+    return Resources(core.lanes if core.product is Product.DSP else 0, lut, ff, _blocks(core))
+
+
+@core_resources.register
+def _(core: PoolLanes, contents: bool = False, beside: logic.Beside = ALONE) -> Resources:
+    del contents, beside
+    lut, ff = maps.pool(core)
+    return Resources(0, lut, ff)
+
+
+@core_resources.register
+def _(core: MaxUnrolled, contents: bool = False, beside: logic.Beside = ALONE) -> Resources:
+    del contents, beside
+    lut, ff = maps.largest(core)
+    return Resources(0, lut, ff)
+
+
+@core_resources.register
+def _(core: DepthwiseLanes, contents: bool = False, beside: logic.Beside = ALONE) -> Resources:
+    del beside
+    lut, ff = maps.depthwise(core, contents)
     return Resources(core.lanes if core.product is Product.DSP else 0, lut, ff, _blocks(core))
 
 

@@ -15,7 +15,7 @@ from hwcompress.cost.cells import Cells, shift_register, times, total
 from hwcompress.cost.rows import row_cells
 from hwcompress.engines.base import Product, Store, Stream, ceil_div, clog2
 from hwcompress.engines.dense import DenseFolded, DenseUnrolled
-from hwcompress.engines.elementwise import AffineLanes, RequantLanes, TableLanes
+from hwcompress.engines.elementwise import AffineLanes, DepthwiseLanes, RequantLanes, TableLanes
 from hwcompress.engines.head import Buffer
 from hwcompress.ir.fixed import Codes, Rounding
 
@@ -133,14 +133,14 @@ def rom_of(words: Sequence[int], width: int) -> Cells:
     return used + len(columns) * selection(blocks), len(columns)
 
 
-def roms(core: DenseFolded | AffineLanes, contents: bool) -> Cells:
+def roms(core: DenseFolded | DepthwiseLanes | AffineLanes, contents: bool) -> Cells:
     """Those in logic."""
     if contents:
         return total((0, 0), *(rom_of(m.words, m.width) for m in core.memories() if m.store is Store.LOGIC))
     return total((0, 0), *(rom(s.width, s.depth) for s in core.rom_shapes() if s.store is Store.LOGIC))
 
 
-def soft_product(core: DenseFolded | AffineLanes) -> Cells:
+def soft_product(core: DenseFolded | DepthwiseLanes | AffineLanes) -> Cells:
     """hwc_mul_lut: a truth table, or rows of conditional additions in two register stages."""
     w, x = core.weight_width, core.x_type.width
     long, short = max(w, x), min(w, x)

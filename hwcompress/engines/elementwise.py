@@ -15,8 +15,8 @@ class AffineLanes:
 
     name: str
     layer: str
-    scale: Codes  # [n]
-    bias: Codes  # [n]
+    scale: Codes  # [n], or [positions, n] where it differs between positions
+    bias: Codes  # as scale
     x_type: FixedPoint
     weight_width: int  # bits
     acc_width: int  # bits
@@ -33,8 +33,20 @@ class AffineLanes:
 
     @property
     def words(self) -> int:
-        """Steps a frame."""
-        return ceil_div(len(self.scale), self.lanes)
+        """Steps until the constants repeat."""
+        return self.scale.size // self.channels * ceil_div(self.channels, self.lanes)
+
+    @property
+    def channels(self) -> int:
+        """Elements of a position."""
+        return self.scale.shape[-1]
+
+    def by_step(self, codes: Codes) -> Codes:
+        """Constants as [words, lanes], zeros where there is no channel."""
+        rows = codes.reshape(-1, self.channels)
+        full = np.zeros((len(rows), ceil_div(self.channels, self.lanes) * self.lanes), dtype=np.int64)
+        full[:, : self.channels] = rows
+        return full.reshape(-1, self.lanes)
 
     @property
     def lane_width(self) -> int:
@@ -50,16 +62,68 @@ class AffineLanes:
 
     def memories(self) -> tuple[Memory, ...]:
         """Scales, then biases, a step a word."""
-        out: list[Memory] = []
-        for suffix, codes, width, store in (
-            ("_w", self.scale, self.weight_width, self.store),
-            ("_b", self.bias, self.acc_width, Store.LOGIC),
-        ):
-            full = np.zeros(self.words * self.lanes, dtype=np.int64)
-            full[: len(codes)] = codes
-            words = tuple(pack(r, width) for r in full.reshape(self.words, self.lanes))
-            out.append(Memory(self.name + suffix, self.lanes * width, words, store))
-        return tuple(out)
+        return (
+            _memory(f"{self.name}_w", self.by_step(self.scale), self.weight_width, self.store),
+            _memory(f"{self.name}_b", self.by_step(self.bias), self.acc_width, Store.LOGIC),
+        )
+
+
+def _memory(file: str, rows: Codes, width: int, store: Store) -> Memory:
+    """Rows of codes [words, lanes] as words."""
+    return Memory(file, rows.shape[1] * width, tuple(pack(r, width) for r in rows), store)
+
+
+@dataclass(frozen=True, eq=False)
+class DepthwiseLanes:
+    """hwc_affine with TAPS: `lanes` channels at once, tap after tap. `bias` holds the rounding constant too."""
+
+    name: str
+    layer: str
+    weight: Codes  # [n, taps]
+    bias: Codes  # [n]
+    x_type: FixedPoint
+    weight_width: int  # bits
+    acc_width: int  # bits
+    lanes: int
+    product: Product
+    store: Store
+    family: int
+
+    latency = 3
+
+    @property
+    def taps(self) -> int:
+        """Products of a sum."""
+        return self.weight.shape[1]
+
+    @property
+    def words(self) -> int:
+        """Sums until the constants repeat."""
+        return ceil_div(len(self.weight), self.lanes)
+
+    @property
+    def lane_width(self) -> int:
+        """Bits of an element."""
+        return self.acc_width
+
+    def rom_shapes(self) -> tuple[RomShape, ...]:
+        """Weights, then biases."""
+        return (
+            RomShape(self.lanes * self.weight_width, self.words * self.taps, self.store),
+            RomShape(self.lanes * self.acc_width, self.words, Store.LOGIC),
+        )
+
+    def memories(self) -> tuple[Memory, ...]:
+        """Weights, a step a word; then biases, a sum a word."""
+        rows = self.words * self.lanes
+        weight, bias = np.zeros((rows, self.taps), dtype=np.int64), np.zeros(rows, dtype=np.int64)
+        weight[: len(self.weight)], bias[: len(self.bias)] = self.weight, self.bias
+        steps = weight.reshape(self.words, self.lanes, self.taps).transpose(0, 2, 1).reshape(-1, self.lanes)
+        sums = bias.reshape(-1, self.lanes)
+        return (
+            _memory(f"{self.name}_w", steps, self.weight_width, self.store),
+            _memory(f"{self.name}_b", sums, self.acc_width, Store.LOGIC),
+        )
 
 
 @dataclass(frozen=True, eq=False)

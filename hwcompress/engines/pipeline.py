@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from hwcompress.engines.base import Core, Memory, Store, Stream
-from hwcompress.engines.head import Buffer, Direct
+from hwcompress.engines.head import Buffer, Direct, Lines, Scan
 
 
 class Interface(Enum):
@@ -19,7 +19,7 @@ class Interface(Enum):
 class Island:
     """A head and the free-running cores behind it."""
 
-    head: Direct | Buffer
+    head: Direct | Buffer | Lines | Scan
     cores: tuple[Core, ...]
 
     @property

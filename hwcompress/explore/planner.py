@@ -9,13 +9,14 @@ move between them. The smallest interval is bisected over the reuse values that 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from hwcompress.cost.depths import roomy, size_buffers
 from hwcompress.cost.estimate import Estimate, estimate
-from hwcompress.cost.schedule import Timing, first_latency, ideal_interval, roomy, schedule, size_buffers
+from hwcompress.cost.schedule import Timing, first_latency, ideal_interval, schedule
 from hwcompress.engines.assemble import assemble
-from hwcompress.engines.base import Product, Store, ceil_div
-from hwcompress.engines.head import Buffer
+from hwcompress.engines.base import Product, Store
+from hwcompress.engines.head import Direct
 from hwcompress.engines.pipeline import Pipeline
-from hwcompress.engines.plan import LayerPlan, Plan, layers
+from hwcompress.engines.plan import LayerPlan, Plan
 from hwcompress.errors import DoesNotFit
 from hwcompress.explore import choices
 from hwcompress.explore.choices import Option, Space
@@ -48,68 +49,14 @@ class Planned:
         return self.estimate.total.dsp, self.estimate.total.lut, self.timing.latency_cycles
 
 
-def plan_network(graph: Graph[CodeOp], goal: Goal) -> Planned:
-    """The best plan for the goal.
-
-    Raises:
-        DoesNotFit: no plan meets the goal and the budget; says what binds.
-        BadInput: a wish is not legal for its layer.
-    """
-    search = _Search(graph, goal)
-    if goal.reuse is not None or search.all_fixed():
-        return _accept(finished(search.fixed()), goal)
-    found = finished(_choose(search, goal))
-    for _ in range(TIGHTER):
-        if not (over := found.estimate.total.over(goal.budget)):
-            break
-        search.tighten(found.estimate.total)
-        try:
-            found = finished(_choose(search, goal))
-        except DoesNotFit:
-            raise DoesNotFit(_misfit(found, goal, list(over))) from None
-    return found
-
-
 def finished(found: Planned) -> Planned:
     """The plan with its buffers cut to size, and its exact figures."""
     pipeline = stored(size_buffers(found.pipeline), found.bram_luts)
     return replace(found, pipeline=pipeline, estimate=estimate(pipeline, contents=True), timing=schedule(pipeline))
 
 
-def _choose(search: "_Search", goal: Goal) -> Planned:
-    if goal.latency is not None:
-        return search.for_latency(goal.latency)
-    if goal.interval is not None:
-        return search.for_interval(goal.interval)
-    return search.fastest()
-
-
-def _accept(found: Planned, goal: Goal) -> Planned:
-    """A plan that the user fixed is built whatever the target holds; an explicit limit binds."""
-    over = found.estimate.total.over(goal.budget)
-    if binding := [k for k in over if k in goal.explicit]:
-        raise DoesNotFit(_misfit(found, goal, binding))
-    notes = list(found.notes)
-    if over:
-        notes.append(f"exceeds the target's budget in {', '.join(over)}; built all the same, since the reuse was given")
-    if goal.reuse is not None and found.timing.interval_cycles > goal.reuse:
-        notes.append(
-            f"interval {found.timing.interval_cycles} for a reuse of {goal.reuse}: the layers' widths do not divide "
-            "each other, and what joins them takes longer. Try: a reuse that is a power of two"
-        )
-    for name, limit, value in (
-        ("interval", goal.interval, found.timing.interval_cycles),
-        ("latency", goal.latency, found.timing.latency_cycles),
-    ):
-        if limit is not None and value > limit:
-            raise DoesNotFit(
-                f"{name}: wanted at most {limit} cycles, found {value} with the reuse given; "
-                "lower --reuse or drop the goal"
-            )
-    return replace(found, notes=tuple(notes))
-
-
-def _misfit(found: Planned, goal: Goal, binding: list[str]) -> str:
+def misfit(found: Planned, goal: Goal, binding: list[str]) -> str:
+    """Why nothing fits, and what would help."""
     total = found.estimate.total
     parts = ", ".join(f"{k} {getattr(total, k)} of {getattr(goal.budget, k)}" for k in binding)
     return (
@@ -123,12 +70,13 @@ def _misfit(found: Planned, goal: Goal, binding: list[str]) -> str:
 Foldings = list[list[tuple[int, int]]]  # [layer][choice]: PE, SIMD
 
 
-class _Search:
-    def __init__(self, graph: Graph[CodeOp], goal: Goal) -> None:
-        self.graph, self.goal = graph, goal
-        parts = layers(graph)
-        serial = {x.name: LayerPlan(1, 1, Product.LUT) for x in parts}
-        self.spaces = choices.spaces(graph, Plan(serial, goal.interface, goal.family))
+class Search:
+    """Plans of one network for one goal."""
+
+    def __init__(self, graph: Graph[CodeOp], goal: Goal, *, flat: bool = False) -> None:
+        """flat: all positions of maps at once."""
+        self.graph, self.goal, self.flat = graph, goal, flat
+        self.spaces = choices.spaces(graph, goal.family, flat)
 
     # Options of one layer
 
@@ -140,7 +88,7 @@ class _Search:
 
     def foldings(self, interval: int) -> Foldings:
         """Those of every layer within an interval."""
-        return [wished(s, self.wish(s)) or choices.foldings(s, interval) for s in self.spaces]
+        return [wished(s, self.wish(s)) or s.sizes.foldings(interval) for s in self.spaces]
 
     def wish(self, space: Space) -> LayerWish:
         """What the user fixed for a layer."""
@@ -159,10 +107,10 @@ class _Search:
         for space in self.spaces:
             folded = wished(space, self.wish(space))
             if not folded:
-                legal = choices.legal_reuse(space.rows, space.columns)
-                limit = self.goal.reuse or legal[-1]
-                folded = choices.exact_foldings(space, max(r for r in legal if r <= limit))
-            interval = max([interval, *(ceil_div(space.rows, p) * ceil_div(space.columns, q) for p, q in folded)])
+                legal = space.sizes.legal_reuse()
+                limit = max(self.goal.reuse or legal[-1], legal[0])
+                folded = space.sizes.exact(max(r for r in legal if r <= limit))
+            interval = max([interval, *map(space.sizes.steps, folded)])
             foldings.append(folded)
         return self.fewest(foldings, interval)
 
@@ -241,7 +189,7 @@ class _Search:
 
     def build(self, chosen: Mapping[str, LayerPlan], luts: int) -> Planned:
         """Assemble with roomy buffers: estimate, latency, and the interval that such buffers allow."""
-        plan = Plan(chosen, self.goal.interface, self.goal.family)
+        plan = Plan(chosen, self.goal.interface, self.goal.family, self.flat)
         pipeline = stored(roomy(assemble(self.graph, plan)), luts)
         timing = Timing(first_latency(pipeline), ideal_interval(pipeline))
         return Planned(plan, pipeline, estimate(pipeline), timing, luts)
@@ -263,7 +211,7 @@ class _Search:
         """Reuse values that some layer can have, and so every interval worth trying."""
         values: set[int] = set()
         for space in self.spaces:
-            values |= set(choices.legal_reuse(space.rows, space.columns))
+            values |= space.sizes.intervals()
         return sorted(values)
 
     def fastest(self) -> Planned:
@@ -277,7 +225,7 @@ class _Search:
             lo = hi + 1
         else:
             last = self.within(values[-1])
-            raise DoesNotFit(_misfit(last, self.goal, list(last.estimate.total.over(self.goal.budget))))
+            raise DoesNotFit(misfit(last, self.goal, list(last.estimate.total.over(self.goal.budget))))
         while lo < hi:
             middle = (lo + hi) // 2
             if found := self._fitting(values[middle]):
@@ -316,7 +264,7 @@ class _Search:
     def _hopeful(self, interval: int) -> bool:
         """Whether the cheapest options could fit: fewer cells than products say no at once."""
         budget = self.goal.budget
-        needed = sum(s.rows * s.columns / interval for s in self.spaces if s.dense)
+        needed = sum(s.sizes.rows * s.sizes.columns * s.sizes.times / interval for s in self.spaces if s.layer.matrix)
         return needed * 2 <= budget.dsp + budget.lut or interval <= 4
 
     def for_interval(self, interval: int) -> Planned:
@@ -331,7 +279,7 @@ class _Search:
                 f"interval: wanted at most {interval} cycles, found {found.timing.interval_cycles}; "
                 "the fully parallel design has 1"
             )
-        raise DoesNotFit(_misfit(found, self.goal, list(found.estimate.total.over(self.goal.budget))))
+        raise DoesNotFit(misfit(found, self.goal, list(found.estimate.total.over(self.goal.budget))))
 
     def for_latency(self, latency: int) -> Planned:
         """Latency at most the goal, then the fewest DSPs, LUTs, latency."""
@@ -357,7 +305,7 @@ class _Search:
                 f"latency: wanted at most {latency} cycles, the best found is {quickest.timing.latency_cycles}; "
                 "raise --latency, lower the precision, or take a smaller network"
             )
-        raise DoesNotFit(_misfit(quickest, self.goal, list(quickest.estimate.total.over(self.goal.budget))))
+        raise DoesNotFit(misfit(quickest, self.goal, list(quickest.estimate.total.over(self.goal.budget))))
 
     def _quick(self, interval: int, latency: int) -> Planned:
         """The plan within an interval with the longest DSP cascades that keep the latency."""
@@ -392,8 +340,8 @@ def stored(pipeline: Pipeline, luts: int) -> Pipeline:
     """Buffers in the memory that suits their size."""
     islands = list(pipeline.islands)
     for k, island in enumerate(islands):
-        if isinstance(island.head, Buffer):
-            head = island.head
+        head = island.head
+        if not isinstance(head, Direct):
             islands[k] = replace(island, head=replace(head, store=choices.buffer_store(head.width, head.depth, luts)))
     out = choices.buffer_store(pipeline.output.data_bits, pipeline.output_depth, luts)
     return replace(pipeline, islands=tuple(islands), output_store=out)

@@ -226,7 +226,7 @@ def features(use: Use) -> Layouts:
         within(data, [last])
         return (replace(data, dims=(*data.dims[:last], use.constant(1).size)),)
     table = use.constant(0)
-    if not isinstance(index, Layout) or table.ndim != 1 or index.batch is None or index.channels != 1:
+    if not isinstance(index, Layout) or table.ndim != 1 or index.batch is None or index.elements != 1:
         raise Refusal("not a table of labels")
     return (Layout((1, index.dims[index.batch]), 1, table.dtype.name),)
 

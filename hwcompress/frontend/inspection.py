@@ -4,11 +4,13 @@
 import math
 from collections import Counter
 
+from hwcompress.frontend.layout import Layout
 from hwcompress.frontend.model import Inspection, NodeStatus
 from hwcompress.frontend.parse import Parsed, host_ops, notes
 from hwcompress.frontend.raw import RawNode, is_array
 from hwcompress.frontend.tensors import type_name
-from hwcompress.ops import Dense
+from hwcompress.ir.graph import Op
+from hwcompress.ops import Conv, Dense
 
 # Element types of trained numbers; int32, int64, bool and text are shapes, indices and labels.
 TRAINED = ("float", "bfloat", "int8", "uint8", "int16", "uint16", "int4", "uint4", "int2", "uint2")
@@ -18,7 +20,7 @@ def inspection(parsed: Parsed) -> Inspection:
     """The summary of a parsed file."""
     raw = parsed.raw
     steps = [step for index, step in parsed.survey.steps.items() if index not in parsed.split.problems]
-    products = [op.weight.size for step in steps for op in step.ops if isinstance(op, Dense)]
+    products = [_products(op, step.layout) for step in steps for op in step.ops]
     return Inspection(
         name=parsed.file.name,
         sha256=parsed.file.sha256,
@@ -33,6 +35,13 @@ def inspection(parsed: Parsed) -> Inspection:
         problems=parsed.problems,
         notes=notes(parsed),
     )
+
+
+def _products(op: Op, made: Layout) -> int:
+    """Of one sample; `made`: what the step of the operator makes."""
+    if isinstance(op, Conv):
+        return op.weight.size * math.prod(made.shape[:-1])
+    return op.weight.size if isinstance(op, Dense) else 0
 
 
 def trained_parameters(parsed: Parsed) -> int:

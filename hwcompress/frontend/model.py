@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the importer hands on: the hardware part as a float graph, the rest as a small ONNX model for the host."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from hwcompress.ir.graph import Graph, Op
+from hwcompress.ir.order import Order
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Model:
     name: str  # stem of the file
     sha256: str  # of the file
     input: ModelInput
-    graph: Graph[Op]  # float form, before any pass; its input is the flattened sample
+    graph: Graph[Op]  # float form, before any pass; its input is the flattened sample in input_order
     tail: bytes  # ONNX model of what stays on the host (its one input: [N, *tail_shape]); b"" if nothing does
     tail_ops: tuple[str, ...]  # operator types in it, for the report
     tail_shape: tuple[int, ...]  # shape of one sample of the hardware's output in the model's own layout
@@ -37,6 +38,8 @@ class Model:
     notes: tuple[str, ...] = ()  # what the importer had to repair or assume, for the report
     parameters: int = 0  # elements of the trained tensors
     batch: int = 0  # samples that `source` and `tail` take at once, as exported; 0: any number
+    input_order: Order = field(default_factory=Order)  # from the flattened sample of the file to that of the graph
+    output_order: Order = field(default_factory=Order)  # from the graph's output, flattened, to that of tail_shape
 
 
 @dataclass(frozen=True)

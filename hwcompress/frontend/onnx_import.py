@@ -6,6 +6,7 @@ from pathlib import Path
 
 from hwcompress.errors import UnsupportedModel, quote
 from hwcompress.frontend.inspection import inspection, trained_parameters
+from hwcompress.frontend.layout import Layout
 from hwcompress.frontend.model import Inspection, Model
 from hwcompress.frontend.parse import Parsed, batch, host_ops, notes, parse
 from hwcompress.frontend.tail import free_model, tail_model
@@ -22,13 +23,14 @@ def load(path: Path) -> Model:
     parsed = parse(path)
     if parsed.problems or parsed.input is None:
         raise UnsupportedModel(_list_problems(path, parsed.problems))
-    end = parsed.survey.layouts[parsed.split.end]
+    start, end = parsed.survey.layouts[parsed.input.name], parsed.survey.layouts[parsed.split.end]
+    assert start is not None
     assert end is not None
     return Model(
         name=parsed.file.name,
         sha256=parsed.file.sha256,
         input=parsed.input,
-        graph=_graph(parsed, parsed.input.name),
+        graph=_graph(parsed, parsed.input.name, start),
         tail=tail_model(parsed.file.model, parsed.survey, parsed.split, end),
         tail_ops=host_ops(parsed.split),
         tail_shape=end.sample,
@@ -37,6 +39,8 @@ def load(path: Path) -> Model:
         notes=notes(parsed),
         parameters=trained_parameters(parsed),
         batch=batch(parsed),
+        input_order=start.order,
+        output_order=end.order.inverse(),
     )
 
 
@@ -54,10 +58,8 @@ def _list_problems(path: Path, problems: Sequence[str]) -> str:
     return "\n  ".join([head, *problems]) + "\nhwcompress inspect shows every node of the model and where it would run."
 
 
-def _graph(parsed: Parsed, source: str) -> Graph[Op]:
+def _graph(parsed: Parsed, source: str, start: Layout) -> Graph[Op]:
     """The chain as a float graph; nodes that only rewire leave no trace."""
-    first = parsed.survey.layouts[source]
-    assert first is not None
     value, nodes = source, list[Node[Op]]()
     names, values = Names(), Names(source)
     for raw in parsed.split.chain:
@@ -67,7 +69,8 @@ def _graph(parsed: Parsed, source: str) -> Graph[Op]:
             made = values.unique(raw.outputs[0] + suffix)
             nodes.append(Node(names.unique(raw.label + suffix), op, value, made))
             value = made
-    graph = Graph(parsed.file.name, source, first.channels, tuple(nodes))
+    grid = (start.shape[0], start.shape[1]) if len(start.shape) == 3 else ()
+    graph = Graph(parsed.file.name, source, start.lanes, tuple(nodes), grid=grid)
     check_chain(graph)
     return graph
 

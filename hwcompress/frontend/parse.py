@@ -9,9 +9,11 @@ from hwcompress.errors import UnsupportedModel
 from hwcompress.frontend.layout import Layout
 from hwcompress.frontend.model import ModelInput
 from hwcompress.frontend.proto import File, read
+from hwcompress.frontend.raw import Array, Opaque
 from hwcompress.frontend.rawgraph import RawGraph, model_input, raw_graph, unbatched
 from hwcompress.frontend.split import Split, split
 from hwcompress.frontend.survey import Survey, survey
+from hwcompress.ops import Conv
 
 
 @dataclass(frozen=True)
@@ -38,18 +40,37 @@ def parse(path: Path) -> Parsed:
         source, layout = model_input(raw)
     except UnsupportedModel as error:
         return _parsed(file, raw, None, {p.name: None for p in raw.inputs}, str(error))
-    first = _parsed(file, raw, source, {source.name: layout})
+    first = _attempt(file, raw, source, layout)
     other = unbatched(source) if first.problems else None
     if other is not None:
-        second = _parsed(file, raw, other[0], {source.name: other[1]})
-        return first if second.problems else second
+        second = _attempt(file, raw, *other)
+        return first if second.problems or _by_position(second) else second
     return first
 
 
+def _by_position(parsed: Parsed) -> bool:
+    """Whether a product treats positions alike, as it would the samples of a batch: a batch is the better reading."""
+    steps = ((node, parsed.survey.steps[node.index]) for node in parsed.split.chain)
+    return any(node.op in ("Gemm", "MatMul") and isinstance(op, Conv) for node, step in steps for op in step.ops)
+
+
+def _attempt(file: File, raw: RawGraph, source: ModelInput, layout: Layout) -> Parsed:
+    """One reading of the input's shape; its order in hardware is that of the file unless an operator wants another."""
+    first = _parsed(file, raw, source, {source.name: layout})
+    if first.survey.wanted is None:
+        return first
+    return _parsed(file, raw, source, {source.name: first.survey.wanted}, constants=first.survey.constants)
+
+
 def _parsed(
-    file: File, raw: RawGraph, source: ModelInput | None, start: Mapping[str, Layout | None], problem: str = ""
+    file: File,
+    raw: RawGraph,
+    source: ModelInput | None,
+    start: Mapping[str, Layout | None],
+    problem: str = "",
+    constants: Mapping[str, Array | Opaque] | None = None,
 ) -> Parsed:
-    found = survey(raw, start)
+    found = survey(raw, start, constants)
     parts = split(found, source.name if source else None)
     problems = [f"{raw.nodes[index]}: {reason}" for index, reason in sorted(parts.problems.items())]
     problems += [*parts.general, *([problem] if problem else [])]

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Operators that work element by element: Affine, Clip and Lookup."""
+"""Operators that work element by element with constants: Affine and Clip, and Lookup where they are slopes."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
-from hwcompress.frontend.layout import Layout, finite, per_channel, show
+from hwcompress.frontend.constants import finite, per_channel
+from hwcompress.frontend.layout import Layout, show
 from hwcompress.frontend.raw import Refusal
 from hwcompress.frontend.use import Step, Use
 from hwcompress.ir.fixed import Reals
@@ -16,11 +18,17 @@ FLOAT32_MAX = 3.4028234e38  # old opsets write "no bound" like this
 
 
 def _uniform(layout: Layout, scale: float, bias: float) -> Affine:
-    return Affine(np.full(layout.channels, scale), np.full(layout.channels, bias))
+    return Affine(np.full(layout.lanes, scale), np.full(layout.lanes, bias))
+
+
+def _affine(scale: Reals, bias: Reals) -> Affine:
+    """Both of one shape."""
+    s, b = np.broadcast_arrays(scale, bias)
+    return Affine(s.copy(), b.copy())
 
 
 def _beside(use: Use) -> tuple[int, Reals, Layout]:
-    """Position of the operand that depends on the input, the constant [channels], the layout of the result."""
+    """Position of the operand that depends on the input, the constant beside it, the layout of the result."""
     position, layout = use.dynamic()
     constant = use.constant(1 - position)
     if constant.dtype.kind != "f":
@@ -38,20 +46,20 @@ def add(use: Use) -> Step:
 def total(use: Use) -> Step:
     """x + c + ..."""
     layout, constants = _others(use)
-    return Step((Affine(np.ones(layout.channels), constants),), layout)
+    return Step((Affine(np.ones_like(constants), constants),), layout)
 
 
 def mean(use: Use) -> Step:
     """(x + c + ...) / n."""
     layout, constants = _others(use)
     share = 1.0 / len(use.operands)
-    return Step((Affine(np.full(layout.channels, share), share * constants),), layout)
+    return Step((Affine(np.full_like(constants, share), share * constants),), layout)
 
 
 def _others(use: Use) -> tuple[Layout, Reals]:
-    """The sum of all constants beside x [channels], and the layout of the result."""
+    """The layout of the result, and the sum of all constants beside x."""
     position, layout = use.dynamic()
-    added = np.zeros(layout.channels)
+    added = np.zeros(layout.lanes)
     for other in range(len(use.operands)):
         if other != position:
             values, layout = per_channel(use.constant(other), layout)
@@ -91,17 +99,29 @@ def neg(use: Use) -> Step:
 
 
 def scaler(use: Use) -> Step:
-    """(x - offset) * scale along the last dimension (ai.onnx.ml)."""
+    """(x - offset) * scale along the features of [N, F] (ai.onnx.ml)."""
     _, layout = use.any_dynamic()
     last = (len(layout.dims) - 1) if layout.dims else 0
     if not layout.dims or layout.batch == last:
         raise Refusal(f"needs features in the last dimension of {layout}")
-    offset = np.asarray(use.node.numbers("offset") or (0.0,))
-    scale = np.asarray(use.node.numbers("scale") or (1.0,))
+    offset = _features(np.asarray(use.node.numbers("offset") or (0.0,)), layout)
+    scale = _features(np.asarray(use.node.numbers("scale") or (1.0,)), layout)
     s, result = per_channel(scale, layout)
     o, _ = per_channel(offset, layout)
-    made = Layout(result.dims, result.batch, "float32")
-    return Step((Affine(s, finite(-o * s, "offset * scale")),), made)
+    return Step((_affine(s, finite(-o * s, "offset * scale")),), replace(result, dtype="float32"))
+
+
+def _features(values: Reals, layout: Layout) -> Reals:
+    """Values of a Scaler as they meet the tensor.
+
+    ONNX knows nothing but [N, F]. Of more dimensions onnxruntime takes the second for F, and goes through the values
+    again and again along all elements.
+    """
+    if values.size == 1 or len(layout.dims) <= 2:
+        return values
+    if values.size != layout.dims[1] or layout.batch not in (0, None):
+        raise Refusal(f"{values.size} values do not fit {layout}; one, or one for each of [N, F], is wanted")
+    return np.resize(values, layout.inner)
 
 
 def batch_normalization(use: Use) -> Step:
@@ -110,18 +130,18 @@ def batch_normalization(use: Use) -> Step:
     if use.node.integer("training_mode", 0):
         raise Refusal("training_mode is on; export the model for inference")
     gamma, beta, mean, var = (use.constant(i).astype(np.float64) for i in range(1, 5))
+    if {beta.shape, mean.shape, var.shape} != {gamma.shape}:
+        raise Refusal(f"parameters of shapes {', '.join(show(p.shape) for p in (gamma, beta, mean, var))} differ")
     epsilon = use.node.number("epsilon", 1e-5)
     below = var + epsilon
     if not (below > 0).all():
         raise Refusal("variance + epsilon is not positive everywhere")
     scale = gamma / np.sqrt(below)
     shape, repair = _channel_shape(use, layout, scale.shape)
-    if {scale.shape, beta.shape, mean.shape} != {gamma.shape}:
-        raise Refusal(f"parameters of shapes {gamma.shape}, {beta.shape}, {mean.shape}, {var.shape} differ")
     s, _ = per_channel(scale.reshape(shape), layout.single())
     b, _ = per_channel((beta - mean * scale).reshape(shape), layout.single())
     note = f"{use.node}: the file transposes around it so that its channels are the batch; read channel by channel"
-    return Step((Affine(s, b),), layout, note if repair else "", repair)
+    return Step((_affine(s, b),), layout, note if repair else "", repair)
 
 
 def _channel_shape(use: Use, layout: Layout, found: tuple[int, ...]) -> tuple[tuple[int, ...], bool]:
@@ -214,19 +234,10 @@ def prelu(use: Use) -> Step:
     """The same with a constant slope, one for all channels."""
     layout = use.first()
     slope, _ = per_channel(use.constant(1), layout)
-    if (slope != slope[0]).any():
+    first = slope.flat[0]
+    if (slope != first).any():
         raise Refusal("slopes differ from channel to channel; one slope for all is wanted")
-    return _leaky(layout, float(slope[0]))
-
-
-def sigmoid(use: Use) -> Step:
-    """1 / (1 + exp(-x))."""
-    return Step((Lookup("sigmoid"),), use.first())
-
-
-def tanh(use: Use) -> Step:
-    """tanh x."""
-    return Step((Lookup("tanh"),), use.first())
+    return _leaky(layout, float(first))
 
 
 def hard_sigmoid(use: Use) -> Step:

@@ -78,6 +78,10 @@ class RawNode:
             raise Refusal(f"attribute {key} is {value}; it must be finite")
         return value
 
+    def text(self, key: str, default: str) -> str:
+        """A text attribute."""
+        return _checked(self.attributes.get(key, default), str, f"attribute {key} must be a text")
+
     def integers(self, key: str) -> tuple[int, ...] | None:
         """A list of integers, None if absent."""
         return None if key not in self.attributes else _all(self.attributes[key], int, key)

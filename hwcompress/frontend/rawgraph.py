@@ -138,6 +138,6 @@ def _layout(where: str, port: Port, batched: bool) -> Layout:
     if not dims or any(d <= 0 for d in dims):
         raise UnsupportedModel(f"{where} has shape {show(dims)}; every dimension must be at least 1")
     layout = Layout(dims, 0 if batched else None, port.dtype)
-    if layout.channels > MAX_SAMPLE:
-        raise UnsupportedModel(f"{where}: a sample has {layout.channels} elements; up to {MAX_SAMPLE} are supported")
+    if layout.elements > MAX_SAMPLE:
+        raise UnsupportedModel(f"{where}: a sample has {layout.elements} elements; up to {MAX_SAMPLE} are supported")
     return layout

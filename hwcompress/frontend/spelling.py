@@ -3,35 +3,54 @@
 
 from collections.abc import Callable, Mapping
 
-from hwcompress.frontend import hostlayout, linear, pointwise, wiring
+from hwcompress.frontend import activation, convolution, hostlayout, linear, padding, pointwise, pooling, wiring
 from hwcompress.frontend.use import Step, Use
 
 HARDWARE: Mapping[str, Callable[[Use], Step]] = {
     "Add": pointwise.add,
+    "AveragePool": pooling.average_pool,
     "BatchNormalization": pointwise.batch_normalization,
     "Cast": wiring.cast,
+    "Celu": activation.celu,
     "Clip": pointwise.clip,
+    "Conv": convolution.conv,
     "Div": pointwise.div,
     "Dropout": wiring.dropout,
+    "Elu": activation.elu,
     "Flatten": wiring.flatten,
+    "Gelu": activation.gelu,
     "Gemm": linear.gemm,
+    "GlobalAveragePool": pooling.global_average_pool,
+    "GlobalMaxPool": pooling.global_max_pool,
     "HardSigmoid": pointwise.hard_sigmoid,
+    "HardSwish": activation.hard_swish,
     "Identity": wiring.identity,
     "LeakyRelu": pointwise.leaky_relu,
     "MatMul": linear.matmul,
     "Max": pointwise.maximum,
+    "MaxPool": pooling.max_pool,
     "Mean": pointwise.mean,
     "Min": pointwise.minimum,
+    "Mish": activation.mish,
     "Mul": pointwise.mul,
     "Neg": pointwise.neg,
     "PRelu": pointwise.prelu,
+    "Pad": padding.pad,
+    "ReduceMax": pooling.reduce_max,
+    "ReduceMean": pooling.reduce_mean,
+    "ReduceSum": pooling.reduce_sum,
     "Relu": pointwise.relu,
     "Reshape": wiring.reshape,
-    "Sigmoid": pointwise.sigmoid,
+    "Selu": activation.selu,
+    "Sigmoid": activation.sigmoid,
+    "Softplus": activation.softplus,
+    "Softsign": activation.softsign,
     "Squeeze": wiring.squeeze,
     "Sub": pointwise.sub,
     "Sum": pointwise.total,
-    "Tanh": pointwise.tanh,
+    "Swish": activation.swish,
+    "Tanh": activation.tanh,
+    "ThresholdedRelu": activation.thresholded_relu,
     "Transpose": wiring.transpose,
     "Unsqueeze": wiring.unsqueeze,
     "ai.onnx.ml.Scaler": pointwise.scaler,
@@ -107,20 +126,26 @@ HOST: Mapping[str, hostlayout.Rule] = {
 }
 
 # Not built, but the shape of the result is that of operand 0: the search for further problems goes on behind them.
-SAME_SHAPE = frozenset(
+SAME_SHAPE = frozenset(["Erf", "LayerNormalization", "LpNormalization"])
+
+# These know what a Pad ahead of them means.
+TAKES_PADDING = frozenset(
     [
-        "Celu",
-        "Elu",
-        "Erf",
-        "Gelu",
-        "HardSwish",
-        "LayerNormalization",
-        "LpNormalization",
-        "Mish",
-        "Selu",
-        "Softplus",
-        "Softsign",
-        "Swish",
-        "ThresholdedRelu",
+        "AveragePool",
+        "Cast",
+        "Conv",
+        "Dropout",
+        "GlobalAveragePool",
+        "GlobalMaxPool",
+        "Identity",
+        "MaxPool",
+        "Pad",
+        "ReduceMax",
+        "ReduceMean",
+        "ReduceSum",
+        "Reshape",
+        "Squeeze",
+        "Transpose",
+        "Unsqueeze",
     ]
 )

@@ -37,6 +37,9 @@ def split(survey: Survey, source: str | None) -> Split:
         for name in {n for n in node.reads if n in survey.layouts}:
             readers.setdefault(name, []).append(node)
     chain, end = ((), "") if source is None else _follow(survey, source, readers, set(outputs))
+    survey.refuse_padding(end, "the hardware ends behind it")
+    if any(node.index not in survey.steps for node in chain):  # it has a Pad that was just refused
+        chain, end = ((), "") if source is None else _follow(survey, source, readers, set(outputs))
     taken = {node.index for node in chain}
     rest = tuple(node for node in live if node.index not in taken)
     ahead = _ahead(rest)

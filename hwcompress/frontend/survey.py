@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every node of a file looked at once, in order: constant, hardware step, or the reason why not."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -9,12 +10,16 @@ import numpy as np
 from hwcompress.errors import BadInput
 from hwcompress.frontend.folding import MAX_ELEMENTS, fold
 from hwcompress.frontend.hostlayout import answer, same
-from hwcompress.frontend.layout import Layout
+from hwcompress.frontend.layout import Layout, Unpadded
+from hwcompress.frontend.places import fills
 from hwcompress.frontend.raw import Array, Mixed, Opaque, RawNode, Refusal
 from hwcompress.frontend.rawgraph import RawGraph
-from hwcompress.frontend.spelling import HARDWARE, HOST, SAME_SHAPE
+from hwcompress.frontend.spatial import Want
+from hwcompress.frontend.spelling import HARDWARE, HOST, SAME_SHAPE, TAKES_PADDING
 from hwcompress.frontend.tensors import decode
 from hwcompress.frontend.use import JOINS, Step, Use
+from hwcompress.ir.graph import Op
+from hwcompress.ops import Affine, Conv, Dense
 
 BUDGET = 2 * MAX_ELEMENTS  # elements of all folded constants together
 NOT_SUPPORTED = "this operator is not supported"
@@ -32,6 +37,9 @@ class Survey:
     refusals: dict[int, str] = field(default_factory=dict)
     mixed: dict[int, str] = field(default_factory=dict)  # why the node works across samples
     type_reads: dict[int, str] = field(default_factory=dict)  # nodes that read but the shape or type of that value
+    free: dict[str, Layout] = field(default_factory=dict)  # values in the order of the model's input, and that input
+    wanted: Layout | None = None  # that input as the first reader of a map wants it
+    stored: int = 0  # elements of the constants of all steps
 
     def operands(self, node: RawNode) -> tuple[Layout | Array | Opaque | None, ...]:
         """What the node reads; a value of unknown shape is Opaque."""
@@ -59,10 +67,28 @@ class Survey:
         """Whether the node's result depends on the model's input."""
         return node.index not in self.type_reads and any(name in self.layouts for name in node.reads)
 
+    def refuse_padding(self, name: str, reason: str) -> None:
+        """Refuse the Pad whose padding this value still carries, if any."""
+        layout = self.layouts.get(name)
+        if layout is None or layout.padding is None:
+            return
+        index = layout.padding.node
+        self.steps.pop(index, None)
+        self.refusals[index] = f"no convolution or pooling takes up its padding: {reason}"
+        self.layouts[name] = layout.loose()
+        self.free.pop(name, None)
 
-def survey(graph: RawGraph, start: Mapping[str, Layout | None]) -> Survey:
-    """Look at every node, with the layouts of the inputs given (None: of unknown shape)."""
+
+def survey(
+    graph: RawGraph, start: Mapping[str, Layout | None], constants: Mapping[str, Array | Opaque] | None = None
+) -> Survey:
+    """Look at every node, with the layouts of the inputs given (None: of unknown shape).
+
+    `constants`: those that an earlier survey of the same dimensions has found.
+    """
     result = Survey(graph, dict(start))
+    result.constants.update({k: v for k, v in (constants or {}).items() if not isinstance(v, Opaque)})
+    result.free.update({name: layout for name, layout in start.items() if layout is not None and not layout.shape})
     spent = 0
     for node in graph.nodes:
         _note_type_read(result, node)
@@ -70,6 +96,8 @@ def survey(graph: RawGraph, start: Mapping[str, Layout | None]) -> Survey:
             _dynamic(result, node)
         else:
             spent += _constant(result, node, budget=BUDGET - spent)
+    for port in graph.outputs:
+        result.refuse_padding(port.name, "the model ends behind it")
     return result
 
 
@@ -83,6 +111,8 @@ def _note_type_read(result: Survey, node: RawNode) -> None:
 
 def _constant(result: Survey, node: RawNode, budget: int) -> int:
     """Fold a node; the number of new elements."""
+    if node.outputs[:1] and node.outputs[0] in result.constants:
+        return 0
     value: Array | Opaque
     try:
         value = fold(Use(node, result.operands(node)))
@@ -99,33 +129,78 @@ def _constant(result: Survey, node: RawNode, budget: int) -> int:
 
 
 def _dynamic(result: Survey, node: RawNode) -> None:
-    use = Use(node, result.operands(node))
     inputs = [name for name in node.inputs if name in result.layouts]
     result.layouts.update(dict.fromkeys(node.outputs))
     if node.op in ("If", "Loop", "Scan"):
         result.refusals[node.index] = CONTROL_FLOW
         return
+    if node.op not in TAKES_PADDING:
+        for name in inputs:
+            result.refuse_padding(name, f"{node} follows")
     if any(result.layouts[name] is None for name in inputs):
         _behind_unknown(result, node, len(inputs))
         return
-    rule = HARDWARE.get(node.op)
     try:
-        if rule is None:
-            raise Refusal(NOT_SUPPORTED)
-        with np.errstate(all="ignore"):  # NaN and infinity are looked for in what comes out
-            step = rule(use)
+        step = _hardware(result, node)
     except Refusal as reason:
         result.refusals[node.index] = str(reason)
-        _behind_host(result, use, reason)
+        _behind_host(result, Use(node, result.operands(node)), reason)
         return
+    assert fills(step.layout.flat, math.prod(step.layout.inner))
     result.steps[node.index] = step
     if node.outputs:
         result.layouts[node.outputs[0]] = step.layout
+        origin = next((result.free[name] for name in inputs if name in result.free), None)
+        if origin is not None and not step.layout.shape:
+            result.free[node.outputs[0]] = origin
+
+
+def _hardware(result: Survey, node: RawNode) -> Step:
+    """What the node becomes, if its constants still find room."""
+    step = _settled(result, node)
+    result.stored += sum(_elements(op) for op in step.ops)
+    if result.stored > BUDGET:
+        raise Refusal(f"the constants of the model come to more than {BUDGET} elements")
+    return step
+
+
+def _elements(op: Op) -> int:
+    """Of the constants that an operator holds."""
+    if isinstance(op, Affine):
+        return op.scale.size + op.bias.size
+    return op.weight.size if isinstance(op, Conv | Dense) else 0
+
+
+def _settled(result: Survey, node: RawNode) -> Step:
+    """What the node becomes, the order of a free input and the padding of a Pad settled on the way."""
+    rule = HARDWARE.get(node.op)
+    if rule is None:
+        raise Refusal(NOT_SUPPORTED)
+    while True:
+        try:
+            with np.errstate(all="ignore"):  # NaN and infinity are looked for in what comes out
+                return rule(Use(node, result.operands(node)))
+        except Want as want:
+            _arrange(result, node, want)
+        except Unpadded as reason:
+            for name in node.inputs:
+                result.refuse_padding(name, str(reason))
+
+
+def _arrange(result: Survey, node: RawNode, want: Want) -> None:
+    """Lay out what the node reads as it is wanted: at the model's input, where it comes from there unchanged."""
+    (name,) = (n for n in node.inputs if isinstance(result.layouts.get(n), Layout))
+    layout = result.layouts[name]
+    assert layout is not None
+    if name in result.free:
+        result.wanted = want.source(result.free[name], layout)
+    result.layouts[name] = want.arranged(layout)
 
 
 def _behind_host(result: Survey, use: Use, refused: Refusal) -> None:
     """Layouts behind a node that is no hardware, as far as they are known."""
     node = use.node
+    use = Use(node, tuple(o.loose() if isinstance(o, Layout) else o for o in use.operands))
     rule = HOST.get(node.op, same if node.op in SAME_SHAPE else None)
     try:
         if isinstance(refused, Mixed):
@@ -134,7 +209,7 @@ def _behind_host(result: Survey, use: Use, refused: Refusal) -> None:
     except Mixed as reason:
         result.mixed[node.index] = str(reason)
         return
-    result.layouts.update(zip(node.outputs, found, strict=False))
+    result.layouts.update(zip(node.outputs, (layout and layout.loose() for layout in found), strict=False))
 
 
 def _behind_unknown(result: Survey, node: RawNode, inputs: int) -> None:

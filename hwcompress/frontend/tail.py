@@ -169,7 +169,7 @@ def _oldest(graph: GraphProto, version: int) -> int:
 def _same_since(op: str, version: int) -> int:
     """The oldest version of an operator that differs from that of `version` in nothing but element types."""
     schema = defs.get_schema(op, version)
-    while schema.since_version > PLAIN_OPSET:
+    while schema.since_version > PLAIN_OPSET and defs.has(op, schema.since_version - 1):
         older = defs.get_schema(op, schema.since_version - 1)
         if older.doc != schema.doc or set(older.attributes) != set(schema.attributes):
             break

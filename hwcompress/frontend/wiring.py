@@ -74,13 +74,38 @@ def _fitting(layout: Layout, dims: Callable[[Layout], tuple[int, ...]], *, baked
 
     `baked`: it says so itself ([1, 784], [1, -1]); otherwise it would join the samples of a larger batch.
     """
+    if layout.hidden:
+        return _apart(layout, dims) or layout.reshaped(dims(layout))
     try:
         return layout.reshaped(dims(layout))
     except Refusal:
         single = _reshaped(layout.single(), dims)
         if single is None:
             raise
-        return replace(single, spread=single.spread or not baked)
+        joined = replace(single, spread=single.spread or not baked)
+        return _together(layout, dims, joined) if joined.spread and layout.batch == 0 else joined
+
+
+def _together(layout: Layout, dims: Callable[[Layout], tuple[int, ...]], single: Layout) -> Layout:
+    """The layout of one sample that knows of the others, if dimension 0 is that of all samples: [N, 10, 4] as [-1, 4].
+
+    A product over the last dimension is written like this (Keras, tf2onnx), with a Reshape back behind it.
+    """
+    size, whole = layout.dims[0], dims(layout)
+    if whole != (size * single.dims[0], *single.dims[1:]):
+        return single
+    return replace(single, batch=None, hidden=size)
+
+
+def _apart(layout: Layout, dims: Callable[[Layout], tuple[int, ...]]) -> Layout | None:
+    """The samples that dimension 0 hides found again; None where the target keeps them there."""
+    whole = replace(layout, dims=(layout.dims[0] * layout.hidden, *layout.dims[1:]))
+    with suppress(Refusal):
+        new = dims(whole)
+        if new[:1] == (layout.hidden,):
+            one = layout.reshaped((1, *new[1:]))
+            return replace(one, dims=new, batch=0, spread=False, hidden=0)
+    return None
 
 
 def _reshaped(layout: Layout, dims: Callable[[Layout], tuple[int, ...]]) -> Layout | None:
@@ -122,21 +147,12 @@ def unsqueeze(use: Use) -> Step:
         raise Refusal("axes are missing")
     rank = len(layout.dims) + len(axes)
     new = set(normal_axes(axes, rank))
-    old = iter(enumerate(layout.dims))
-    dims: list[int] = []
-    batch: int | None = None
-    for axis in range(rank):
-        if axis in new:
-            dims.append(1)
-            continue
-        position, d = next(old)
-        batch = axis if position == layout.batch else batch
-        dims.append(d)
-    return Step((), replace(layout, dims=tuple(dims), batch=batch))
+    old = iter(range(len(layout.dims)))
+    return Step((), layout.picked([None if axis in new else next(old) for axis in range(rank)]))
 
 
 def transpose(use: Use) -> Step:
-    """Where only the batch and dimensions of 1 move."""
+    """Axes in another order: the next operator finds its elements in other places."""
     _, layout = use.any_dynamic()
     order = use.node.integers("perm")
     return Step((), layout.transposed(order if order is not None else range(len(layout.dims))[::-1]))

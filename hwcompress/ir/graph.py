@@ -1,24 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
 """The network as a frozen graph. Constants live in the operators; an edit returns a new graph."""
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
 from hwcompress.errors import ShapeError
 from hwcompress.ir.fixed import Codes, Reals
-from hwcompress.ir.types import Range, TensorType
+from hwcompress.ir.types import Grid, Range, Shape, TensorType
 
 
 class Op(Protocol):
     """Meaning of a node in reals (float form)."""
 
-    def shape(self, channels: int) -> int:
-        """Channels out for channels in; ShapeError if they do not fit."""
+    def shape(self, shape: Shape) -> Shape:
+        """Shape of a sample out for that of a sample in; ShapeError if it does not fit."""
         ...
 
     def run_float(self, x: Reals) -> Reals:
-        """x [batch, channels] to y [batch, channels]."""
+        """x [batch, *shape] to y [batch, *shape]."""
         ...
 
 
@@ -34,7 +35,7 @@ class CodeOp(Protocol):
         ...
 
     def run_codes(self, x: Codes) -> Codes:
-        """x [batch, channels] to y [batch, channels], exact."""
+        """x [batch, *shape] to y [batch, *shape], exact."""
         ...
 
 
@@ -60,6 +61,17 @@ class Graph(Generic[T_co]):
     channels: int  # of the input
     nodes: tuple[Node[T_co], ...]
     types: Mapping[str, TensorType] = field(default_factory=dict[str, TensorType])  # integer form only
+    grid: Grid = ()  # of the input
+
+    @property
+    def shape(self) -> Shape:
+        """Of an input sample: raster order, channels innermost."""
+        return (*self.grid, self.channels)
+
+    @property
+    def elements(self) -> int:
+        """Of an input sample."""
+        return math.prod(self.shape)
 
     @property
     def output(self) -> str:
@@ -70,12 +82,12 @@ class Graph(Generic[T_co]):
         return iter(self.nodes)
 
 
-def check_chain(graph: Graph[Op]) -> int:
-    """Channels of the output; every node reads what the one before it made."""
-    value, channels = graph.input, graph.channels
+def check_chain(graph: Graph[Op]) -> Shape:
+    """Shape of the output; every node reads what the one before it made."""
+    value, shape = graph.input, graph.shape
     for node in graph:
         if node.source != value:
             raise ShapeError(f"node '{node.name}' reads '{node.source}', expected '{value}'")
-        channels = node.op.shape(channels)
+        shape = node.op.shape(shape)
         value = node.output
-    return channels
+    return shape

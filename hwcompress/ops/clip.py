@@ -4,6 +4,7 @@
 from dataclasses import dataclass
 
 from hwcompress.ir.fixed import Reals
+from hwcompress.ir.types import Shape
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,9 +14,9 @@ class Clip:
     lo: float
     hi: float
 
-    def shape(self, channels: int) -> int:
-        """As many channels out as in."""
-        return channels
+    def shape(self, shape: Shape) -> Shape:
+        """That of the input."""
+        return shape
 
     def run_float(self, x: Reals) -> Reals:
         """x [batch, n] to y [batch, n]."""

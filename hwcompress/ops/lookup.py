@@ -9,7 +9,7 @@ import numpy as np
 
 from hwcompress.errors import ShapeError
 from hwcompress.ir.fixed import Codes, FixedPoint, Format, Reals, quantize
-from hwcompress.ir.types import Range, TensorType
+from hwcompress.ir.types import Range, Shape, TensorType
 
 MAX_TABLE_BITS = 12  # of the input
 
@@ -26,10 +26,66 @@ def _leaky_relu(x: Reals, alpha: float) -> Reals:
     return np.where(x < 0, alpha * x, x)
 
 
+def _elu(x: Reals, alpha: float) -> Reals:
+    return np.where(x < 0, alpha * np.expm1(np.minimum(x, 0.0)), x)
+
+
+def _selu(x: Reals, alpha: float, gamma: float) -> Reals:
+    return gamma * np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0.0)))
+
+
+def _celu(x: Reals, alpha: float) -> Reals:
+    return np.maximum(x, 0.0) + alpha * np.expm1(np.minimum(x, 0.0) / alpha)
+
+
+def _softplus(x: Reals) -> Reals:
+    return np.logaddexp(0.0, x)
+
+
+def _softsign(x: Reals) -> Reals:
+    return x / (1.0 + np.abs(x))
+
+
+def _thresholded_relu(x: Reals, alpha: float) -> Reals:
+    return np.where(x > alpha, x, 0.0)
+
+
+def _hard_swish(x: Reals) -> Reals:
+    return x * (x / 6.0 + 0.5).clip(0.0, 1.0)
+
+
+def _gelu(x: Reals) -> Reals:
+    erf = np.fromiter(map(math.erf, np.ravel(x / math.sqrt(2.0)).tolist()), np.float64, x.size)
+    return 0.5 * x * (1.0 + erf.reshape(x.shape))
+
+
+def _gelu_tanh(x: Reals) -> Reals:
+    return 0.5 * x * (1.0 + np.tanh(math.sqrt(2.0 / math.pi) * (x + 0.044715 * x**3)))
+
+
+def _mish(x: Reals) -> Reals:
+    return x * np.tanh(_softplus(x))
+
+
+def _swish(x: Reals, alpha: float) -> Reals:
+    return x * _sigmoid(alpha * x)
+
+
 FUNCTIONS: Mapping[str, Callable[..., Reals]] = {
     "sigmoid": _sigmoid,
     "tanh": _tanh,
     "leaky_relu": _leaky_relu,
+    "elu": _elu,
+    "selu": _selu,
+    "celu": _celu,
+    "softplus": _softplus,
+    "softsign": _softsign,
+    "thresholded_relu": _thresholded_relu,
+    "hard_swish": _hard_swish,
+    "gelu": _gelu,
+    "gelu_tanh": _gelu_tanh,
+    "mish": _mish,
+    "swish": _swish,
 }
 
 
@@ -40,9 +96,9 @@ class Lookup:
     function: str
     parameters: tuple[float, ...] = ()
 
-    def shape(self, channels: int) -> int:
-        """As many channels out as in."""
-        return channels
+    def shape(self, shape: Shape) -> Shape:
+        """That of the input."""
+        return shape
 
     def run_float(self, x: Reals) -> Reals:
         """x [batch, n] to y [batch, n]."""
@@ -72,7 +128,7 @@ class Table:
         """The type of the entries."""
         if x.element != self.x_type or x.shifts:
             raise ShapeError(f"table wants {self.x_type}; got {x}")
-        return TensorType(x.channels, self.y_type)
+        return TensorType(x.channels, self.y_type, grid=x.grid)
 
     def span(self, x: Range) -> Range:
         """Smallest and largest entry between the ends of each channel."""

@@ -37,7 +37,7 @@ class Requant:
             raise ShapeError(f"requant shifts do not lead from {x} to {kind}")
         if int(self.shifts.max()) > MAX_SHIFT or x.element.width - int(self.shifts.min()) > MAX_ALIGNED:
             raise ShapeError(f"the point of {x} is too far from that of {kind}")
-        return TensorType(x.channels, kind)
+        return TensorType(x.channels, kind, grid=x.grid)
 
     def span(self, x: Range) -> Range:
         """Monotone while it saturates; anything once it wraps."""

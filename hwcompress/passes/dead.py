@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from hwcompress.errors import quote
 from hwcompress.ir.graph import CodeOp, Graph, Node
 from hwcompress.ir.types import Range, TensorType
-from hwcompress.ops import AffineCodes, DenseCodes, Requant
+from hwcompress.ops import AffineCodes, ConvCodes, DenseCodes, Requant
 
 Mask = NDArray[np.bool_]
 
@@ -54,25 +54,34 @@ def guaranteed(nodes: Sequence[Node[CodeOp]], source: TensorType) -> list[Range]
 def _shrink(nodes: list[Node[CodeOp]], source: TensorType, removed: dict[str, int]) -> bool:
     """One sweep over all pairs of neighbouring products, last first; whether anything changed."""
     ranges = guaranteed(nodes, source)
-    products = [i for i, node in enumerate(nodes) if isinstance(node.op, DenseCodes)]
+    products = [i for i, node in enumerate(nodes) if isinstance(node.op, DenseCodes | ConvCodes)]
     changed = False
     for first, second in reversed(list(pairwise(products))):
-        changed |= _shrink_between(nodes, first, second, ranges[second], removed)
+        if not (_grouped(nodes[first].op) or _grouped(nodes[second].op)):
+            changed |= _shrink_between(nodes, first, second, ranges[second], removed)
     return changed
+
+
+def _grouped(op: CodeOp) -> bool:
+    return isinstance(op, ConvCodes) and op.groups > 1
 
 
 def _shrink_between(nodes: list[Node[CodeOp]], first: int, second: int, x: Range, removed: dict[str, int]) -> bool:
     """Drop what is dead between the products at `first` and `second`; x is the range the second reads."""
-    consumer = cast("DenseCodes", nodes[second].op)
-    unused = (consumer.weight == 0).all(axis=0)
-    dead = unused | (x.lo == x.hi)
+    consumer = cast("DenseCodes | ConvCodes", nodes[second].op)
+    by_channel = consumer.weight.reshape(len(consumer.weight), -1, len(x.lo))  # [m, positions or taps, channels]
+    constant = x.lo == x.hi
+    if isinstance(consumer, ConvCodes) and consumer.window.padded:
+        constant &= x.lo == 0  # at the edge a tap reads 0
+    dead = (by_channel == 0).all(axis=(0, 1)) | constant
     if dead.all():
         dead[0] = False  # one channel must stay
     if not dead.any():
         return False
     keep = ~dead
-    bias = consumer.bias + consumer.weight[:, dead] @ x.lo[dead]
-    nodes[second] = _with(nodes[second], replace(consumer, weight=consumer.weight[:, keep], bias=bias))
+    bias = consumer.bias + by_channel.sum(axis=1)[:, dead] @ x.lo[dead]
+    weight = by_channel[:, :, keep].reshape(len(by_channel), -1)
+    nodes[second] = _with(nodes[second], replace(consumer, weight=weight, bias=bias))
     for i in range(first, second):
         nodes[i] = _with(nodes[i], _kept(nodes[i].op, keep))
     name = nodes[first].name
@@ -87,14 +96,14 @@ def _with(node: Node[CodeOp], op: CodeOp) -> Node[CodeOp]:
 def _kept(op: CodeOp, keep: Mask) -> CodeOp:
     """The operator on the channels that stay; of a product, its rows."""
     match op:
-        case DenseCodes():
+        case DenseCodes() | ConvCodes():
             return replace(op, weight=op.weight[keep], shifts=_entries(op.shifts, keep), bias=op.bias[keep])
         case AffineCodes():
-            return replace(op, scale=op.scale[keep], shifts=_entries(op.shifts, keep), bias=op.bias[keep])
+            return replace(op, scale=op.scale[..., keep], shifts=_entries(op.shifts, keep), bias=op.bias[..., keep])
         case Requant():
             return replace(op, shifts=op.shifts[keep])
         case _:
-            return op  # a table is the same for all channels
+            return op  # a table or a pool is the same for all channels
 
 
 def _entries(shifts: tuple[int, ...], keep: Mask) -> tuple[int, ...]:

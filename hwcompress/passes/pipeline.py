@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from hwcompress.errors import quote
 from hwcompress.ir.graph import Graph, Node, Op, check_chain
-from hwcompress.ops import Affine, Clip, Dense, Lookup
+from hwcompress.ops import Affine, Clip, Conv, Dense, Lookup
 from hwcompress.passes import fold
 from hwcompress.passes.chain import linked
 
@@ -49,7 +49,7 @@ def _reduce(done: list[Node[Op]], lines: list[str]) -> bool:
         found = rule(a.op, b.op)
         if found is not None:
             lines.append(f"{_title(a)} and {_title(b)}: {what}")
-            name = b.name if isinstance(b.op, Dense) else a.name
+            name = b.name if isinstance(b.op, Dense | Conv) else a.name
             done[-2:] = [Node(name, found[0], a.source, b.output)]
             return True
     return False
@@ -60,12 +60,33 @@ def _moved(nodes: list[Node[Op]], lines: list[str]) -> list[Node[Op]]:
     done = list(nodes)
     for i in range(1, len(done) - 1):
         before, clip, affine = done[i - 1 : i + 2]
-        found = fold.clip_affine(clip.op, affine.op) if isinstance(before.op, Dense | Affine) else None
+        found = fold.clip_affine(clip.op, affine.op) if isinstance(before.op, Dense | Conv | Affine) else None
         if found is not None:
             lines.append(f"{_title(affine)}: moved before {_title(clip)}")
             done[i] = replace(affine, op=found[0], output=clip.output)
             done[i + 1] = replace(clip, op=found[1], output=affine.output)
+    return _before_pools(done, lines)
+
+
+def _before_pools(nodes: list[Node[Op]], lines: list[str]) -> list[Node[Op]]:
+    """Clips behind a maximum put before it, scalings too where a product or another scaling can take them up."""
+    done = list(nodes)
+    for i in range(1, len(done)):
+        pool, last = done[i - 1 : i + 1]
+        before = done[i - 2] if i > 1 else None
+        found = fold.pool_clip(pool.op, last.op)
+        if found is None and before is not None and _takes(before.op, last.op):
+            found = fold.pool_affine(pool.op, last.op)
+        if found is not None:
+            lines.append(f"{_title(last)}: moved before {_title(pool)}")
+            done[i - 1] = replace(last, op=found[0], output=pool.output)
+            done[i] = replace(pool, op=found[1], output=last.output)
     return done
+
+
+def _takes(before: Op, affine: Op) -> bool:
+    """Whether a scaling that comes to stand behind `before` finds its way into a product."""
+    return isinstance(before, Conv | Affine) or fold.clip_affine(before, affine) is not None
 
 
 def _title(node: Node[Op]) -> str:

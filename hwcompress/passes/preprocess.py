@@ -8,16 +8,24 @@ import numpy as np
 from hwcompress.errors import BadInput
 from hwcompress.ir.fixed import Codes, Reals
 from hwcompress.ir.graph import Graph, Node, Op
+from hwcompress.ir.order import Order
 from hwcompress.ops import Affine
 from hwcompress.passes.chain import fresh, linked
 
+SAME = Order()
+
 
 def preprocess(
-    graph: Graph[Op], sample_shape: Sequence[int], mean: Sequence[float] | float, std: Sequence[float] | float
+    graph: Graph[Op],
+    sample_shape: Sequence[int],
+    mean: Sequence[float] | float,
+    std: Sequence[float] | float,
+    order: Order = SAME,
 ) -> Graph[Op]:
     """The network on raw values r, where it wanted (r - mean) / std: one value, or one for each channel.
 
     A vector [n] has n channels; an image [C, H, W] has C, an image [H, W, C] with another H has C too.
+    `order`: from a flat sample to the order of the graph's input.
 
     Raises:
         BadInput: a number of values that fits neither, a deviation of 0 or less, or no number.
@@ -27,7 +35,16 @@ def preprocess(
         raise BadInput(f"--std must be greater than 0, found {float(s.min()):g}")
     if (m == 0).all() and (s == 1).all():
         return graph
-    return _prepend(graph, "preprocess", Affine(1.0 / s, -m / s))
+    scale, bias = (order.apply(v[None])[0].reshape(graph.shape) for v in (1.0 / s, -m / s))
+    return _prepend(graph, "preprocess", alike(scale, bias))
+
+
+def alike(scale: Reals, bias: Reals) -> Affine:
+    """An affine with one value for each channel where they are the same at every position."""
+    rows = [v.reshape(-1, v.shape[-1]) for v in (scale, bias)]
+    if all((r == r[:1]).all() for r in rows):
+        return Affine(rows[0][0], rows[1][0])
+    return Affine(scale, bias)
 
 
 def _spread(option: str, given: Sequence[float] | float, shape: Sequence[int]) -> Reals:

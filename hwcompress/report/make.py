@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The report of a finished plan."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -8,18 +9,21 @@ import numpy as np
 
 from hwcompress.compress.recipe import Compressed
 from hwcompress.config import Config
-from hwcompress.cost.schedule import Timing, roomy, schedule
+from hwcompress.cost.depths import roomy
+from hwcompress.cost.schedule import Timing, schedule
 from hwcompress.engines.assemble import assemble
 from hwcompress.engines.base import Product, Stream
 from hwcompress.engines.dense import DenseFolded, DenseUnrolled
-from hwcompress.engines.elementwise import AffineLanes
+from hwcompress.engines.elementwise import AffineLanes, DepthwiseLanes
+from hwcompress.engines.flat import planned_layers
 from hwcompress.engines.plan import Layer, Plan, layers
 from hwcompress.explore.planner import Planned
 from hwcompress.frontend.model import Model
 from hwcompress.hw.cells import Resources
-from hwcompress.ir.fixed import Reals
+from hwcompress.ir.fixed import Codes, FixedPoint, Reals
 from hwcompress.ir.graph import CodeOp, Graph, Op
-from hwcompress.ops import Affine, AffineCodes, Dense, DenseCodes
+from hwcompress.ir.order import Order
+from hwcompress.ops import Affine, AffineCodes, Conv, ConvCodes, Dense, DenseCodes
 from hwcompress.report import schema
 from hwcompress.version import __version__
 
@@ -115,25 +119,37 @@ def _target(config: Config) -> schema.TargetPart:
 
 
 def _macs(graph: Graph[Op]) -> int:
-    return sum(n.op.weight.size for n in graph if isinstance(n.op, Dense))
+    """Products of one inference."""
+    total, shape = 0, graph.shape
+    for node in graph:
+        shape = node.op.shape(shape)
+        if isinstance(node.op, Dense | Conv):
+            total += node.op.weight.size * math.prod(shape[:-1])
+    return total
 
 
 def _biases(graph: Graph[CodeOp]) -> int:
-    return sum(int(np.count_nonzero(n.op.bias)) for n in graph if isinstance(n.op, DenseCodes | AffineCodes))
+    products = [n.op for n in graph if isinstance(n.op, DenseCodes | ConvCodes | AffineCodes)]
+    return sum(int(np.count_nonzero(op.bias)) for op in products)
 
 
 def _weights(op: Op) -> int:
     """Weights of a product."""
-    if isinstance(op, Dense):
+    if isinstance(op, Dense | Conv):
         return op.weight.size
     return op.scale.size if isinstance(op, Affine) else 0
+
+
+def _constants(op: DenseCodes | ConvCodes | AffineCodes) -> tuple[Codes, FixedPoint]:
+    """What the products multiply with."""
+    return (op.scale, op.scale_type) if isinstance(op, AffineCodes) else (op.weight, op.weight_type)
 
 
 def _storage(layer: Layer) -> schema.CompressionLayer:
     op = layer.product
     assert op is not None
-    weight = op.weight if isinstance(op, DenseCodes) else op.scale
-    width = (op.weight_type if isinstance(op, DenseCodes) else op.scale_type).width
+    weight, kind = _constants(op)
+    width = kind.width
     kept = int(np.count_nonzero(weight))
     bias_bits = int(np.abs(op.bias).max(initial=0)).bit_length() + 1
     packed = -(-(weight.size * width + op.bias.size * bias_bits) // 8)
@@ -148,11 +164,13 @@ def _storage(layer: Layer) -> schema.CompressionLayer:
     )
 
 
-def _port(stream: Stream, name: str, shape: Sequence[int | str], scale: float | list[float]) -> schema.PortPart:
+def _port(
+    stream: Stream, name: str, shape: Sequence[int | str], scale: float | list[float], order: Order
+) -> schema.PortPart:
     return schema.PortPart(
         name=name,
         onnx_shape=list(shape),
-        permutation=list(range(1, len(shape))) or [0],
+        permutation=permutation(shape, order),
         type=str(stream.type),
         scale=scale,
         elements_per_beat=stream.per_beat,
@@ -162,56 +180,70 @@ def _port(stream: Stream, name: str, shape: Sequence[int | str], scale: float | 
     )
 
 
+def permutation(shape: Sequence[int | str], order: Order) -> list[int]:
+    """Axes of the model's tensor in the order in which the hardware sees their elements, the innermost last."""
+    axes = list(range(1, len(shape))) or [0]
+    sizes = [int(shape[axis]) for axis in axes if isinstance(shape[axis], int)]
+    if order.identity or len(sizes) != len(axes):
+        return axes
+    place = np.empty(math.prod(sizes), dtype=np.int64)
+    place[order.places()] = np.arange(len(place))
+    steps = [int(place.reshape(sizes).take(1, axis=k).flat[0]) if n > 1 else 0 for k, n in enumerate(sizes)]
+    return [axes[k] for k in sorted(range(len(axes)), key=lambda k: -steps[k])]
+
+
 def _input(facts: Facts) -> schema.PortPart:
     stream, exponents = facts.planned.pipeline.input, facts.compressed.exponents
     scale: float | list[float] = stream.type.step
     if exponents.any():
         scale = [stream.type.step * 2.0 ** -int(e) for e in exponents]
-    return _port(stream, facts.model.input.name, facts.model.input.onnx_shape, scale)
+    return _port(stream, facts.model.input.name, facts.model.input.onnx_shape, scale, facts.model.input_order)
 
 
 def _output(facts: Facts) -> schema.PortPart:
     stream, model = facts.planned.pipeline.output, facts.model
-    return _port(stream, model.graph.output, ("N", *model.tail_shape), stream.type.step)
+    order = model.output_order.inverse()
+    return _port(stream, model.graph.output, ("N", *model.tail_shape), stream.type.step, order)
 
 
 def layer_timing(graph: Graph[CodeOp], layer: Layer, plan: Plan) -> Timing:
     """Cycles of one layer built alone, between its own ports."""
     names = {n.output for n in layer.after}
-    nodes = tuple(n for n in graph if n.output in names or n.op is layer.product)
-    alone = replace(graph, input=layer.value, channels=layer.inputs, nodes=nodes)
+    nodes = tuple(n for n in graph if n.output in names or n.op is layer.product or n.op is layer.pool)
+    alone = replace(graph, input=layer.value, channels=layer.x.channels, grid=layer.x.grid, nodes=nodes)
     name = layers(alone)[0].name
     part = replace(plan, layers={name: plan.layers[layer.name]})
     return schedule(roomy(assemble(alone, part)))
 
 
 def _layers(graph: Graph[CodeOp], planned: Planned) -> list[schema.LayerPart]:
-    return [_layer(graph, layer, planned) for layer in layers(graph)]
+    pairs = zip(layers(graph), planned_layers(graph, planned.plan.flat), strict=True)
+    return [_layer(graph, layer, made, planned) for layer, made in pairs]
 
 
-def _layer(graph: Graph[CodeOp], layer: Layer, planned: Planned) -> schema.LayerPart:
+def _layer(graph: Graph[CodeOp], layer: Layer, made: Layer, planned: Planned) -> schema.LayerPart:
     op, choice = layer.product, planned.plan.layers[layer.name]
     timing = layer_timing(graph, layer, planned.plan)
     cells = planned.estimate.layers.get(layer.name, Resources())
-    core = next((c for c in planned.pipeline.cores() if c.layer == layer.name), None)
-    weight = op.weight if isinstance(op, DenseCodes) else op.scale if op else np.zeros(0)
-    kind = op.weight_type if isinstance(op, DenseCodes) else op.scale_type if op else None
+    engines = (DenseFolded, DenseUnrolled, DepthwiseLanes, AffineLanes)
+    core = next((c for c in planned.pipeline.cores() if c.layer == layer.name and isinstance(c, engines)), None)
+    weight, kind = _constants(op) if op else (np.zeros(0), None)
     accumulator = None
-    if isinstance(core, DenseFolded | DenseUnrolled | AffineLanes) and kind is not None:
-        frac = graph.types[layer.value].element.frac + kind.frac
-        accumulator = f"s{core.acc_width}f{frac}"
-    rows, columns = op.weight.shape if isinstance(op, DenseCodes) else (layer.outputs, 1)
+    if isinstance(core, engines) and op is not None:
+        source = next(n.source for n in graph if n.op is op)
+        accumulator = f"s{core.acc_width}f{op.infer(graph.types[source]).element.frac}"
+    rows, columns = made.outputs, made.columns
     return schema.LayerPart(
         name=layer.name,
-        op=type(op).__name__.removesuffix("Codes").lower() if op else "pointwise",
-        macs=weight.size,
+        op=layer.name.rpartition("_")[0],
+        macs=weight.size * (layer.positions if layer.matrix or weight.ndim == 1 else 1),
         reuse=choice.reuse(rows, columns),
         pe=min(choice.pe, rows),
         simd=choice.simd,
         strategy=choice.product.value if op else Product.LUT.value,
         weight_type=str(kind) if kind else None,
         input_type=str(graph.types[layer.value].element),
-        output_type=str(graph.types[layer.after[-1].output].element),
+        output_type=str(layer.y.element),
         accumulator_type=accumulator,
         sparsity=round(1 - np.count_nonzero(weight) / weight.size, 6) if weight.size else 0.0,
         dsp=cells.dsp,
@@ -224,6 +256,7 @@ def _layer(graph: Graph[CodeOp], layer: Layer, planned: Planned) -> schema.Layer
         source=layer.source,
         inputs=layer.inputs,
         outputs=layer.outputs,
+        positions=layer.positions,
     )
 
 

@@ -143,6 +143,7 @@ class LayerPart(Part):
     source: str = ""  # the model's own name: untrusted text
     inputs: int | None = None
     outputs: int | None = None
+    positions: int = 1  # of the output map
 
 
 class VerificationPart(Part):

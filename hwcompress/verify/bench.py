@@ -38,6 +38,8 @@ class PortSpec:
     tdata_bits: int
     frac: int = 0
     shifts: tuple[int, ...] = ()  # one an element, or none
+    sizes: tuple[int, ...] = ()  # with axes: the ir.order.Order from the model's own elements to those of a frame
+    axes: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if self.beats != -(-self.elements // self.per_beat) or self.tdata_bits < self.per_beat * self.width:
@@ -174,7 +176,7 @@ def read_spec(bench: Path) -> tuple[BenchSpec, int]:
     """The spec of a bench folder and the number of frames stored in it."""
     try:
         record: dict[str, Any] = json.loads((bench / "bench.json").read_text())
-        ports = [PortSpec(**(record[key] | {"shifts": tuple(record[key]["shifts"])})) for key in ("input", "output")]
+        ports = [_port(record[key]) for key in ("input", "output")]
         plain = {key: record[key] for key in ("top", "interface", "latency_cycles", "interval_cycles")}
         return BenchSpec(input=ports[0], output=ports[1], **plain), int(record["frames"])
     except FileNotFoundError:
@@ -183,6 +185,12 @@ def read_spec(bench: Path) -> tuple[BenchSpec, int]:
         ) from None
     except (ValueError, KeyError, TypeError) as error:
         raise BadInput(f"{bench / 'bench.json'}: not a bench description ({error}). Try: compile again") from None
+
+
+def _port(record: dict[str, Any]) -> PortSpec:
+    lists = {key: tuple(record.get(key, ())) for key in ("shifts", "sizes", "axes")}
+    plain: dict[str, Any] = record | lists
+    return PortSpec(**plain)
 
 
 def read_words(path: Path, count: int) -> list[str]:

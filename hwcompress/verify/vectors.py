@@ -10,8 +10,10 @@ import numpy as np
 
 from hwcompress.errors import ToolFailed
 from hwcompress.ir.fixed import Codes
+from hwcompress.ir.order import Order
 from hwcompress.verify.bench import BenchSpec, PortSpec, read_spec, read_words, unpack, write_frames
 
+CODES = "codes"  # output of model.fixed.onnx
 NAMES = {"float": "float32", "double": "float64"}  # of onnxruntime, where numpy has another
 
 
@@ -63,9 +65,9 @@ def run_onnx(model: Path, spec: BenchSpec, x: Codes) -> Codes:
     kind = str(entry.type).removeprefix("tensor(").removesuffix(")")
     dtype = np.dtype(NAMES.get(kind, kind))
     shape = [size if isinstance(size, int) else 1 for size in entry.shape[1:]]
-    reals = (x * spec.input.scale()).astype(dtype).reshape(len(x), *shape)
+    order = Order(spec.input.sizes, spec.input.axes).inverse()
+    reals = order.apply(x * spec.input.scale()).astype(dtype).reshape(len(x), *shape)
     batch = entry.shape[0] if isinstance(entry.shape[0], int) else 1024
     parts = [reals[k : k + batch] for k in range(0, len(reals), batch)]
-    answers = [np.asarray(session.run(None, {entry.name: part})[0], dtype=np.float64) for part in parts]
-    y = np.concatenate(answers).reshape(len(x), spec.output.elements)
-    return np.rint(y / spec.output.scale()).astype(np.int64)
+    answers = [np.asarray(session.run([CODES], {entry.name: part})[0], dtype=np.int64) for part in parts]
+    return np.concatenate(answers).reshape(len(x), spec.output.elements)

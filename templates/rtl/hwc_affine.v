@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// hwc_affine: a scale and an offset for each channel.
+// hwc_affine: a scale and an offset for each channel; or, channel by channel, a sum over a window.
 //
-//   acc_o lane k = w * x_i lane k + b,  w and b of channel (step modulo WORDS) * LANES + k
+//   acc_o lane k = b + sum over TAPS steps of w * x_i lane k
+//   b of channel (sum modulo WORDS) * LANES + k
 //
 // FAMILY  see hwc_mac.  DSP: 1 one hwc_mac a lane, 0 hwc_mul_lut.  LANES.
 // X_W, W_W, ACC_W: bits; weights and accumulators are signed, inputs as X_SIGNED says.
-// WFILE, BFILE: hwc_rom of WORDS words of LANES*W_W bits (STYLE = WSTYLE), LANES*ACC_W (logic).
-// x_i comes one clock after issue_i.  Latency 3, from x_i.
+// WFILE: hwc_rom of WORDS*TAPS words of LANES*W_W bits (STYLE = WSTYLE), one a step.
+// BFILE: hwc_rom of WORDS words of LANES*ACC_W bits (logic), one a sum.
+// x_i comes one clock after issue_i.  Latency 3, from the last x_i of a sum.
 
 `default_nettype none
 
@@ -19,6 +21,7 @@ module hwc_affine #(
     parameter integer W_W      = 8,    // bits
     parameter integer ACC_W    = 24,   // bits, at most 48
     parameter integer WORDS    = 4,
+    parameter integer TAPS     = 1,
     parameter         WFILE    = "",
     parameter         BFILE    = "",
     parameter integer WSTYLE   = 0
@@ -36,11 +39,16 @@ module hwc_affine #(
   localparam integer A_W = (WEIGHT_FIRST != 0) ? W_W : XE;
   localparam integer B_W = (WEIGHT_FIRST != 0) ? XE : W_W;
   localparam integer P_W = X_W + W_W;
-  localparam integer STEP_W = (WORDS > 1) ? $clog2(WORDS) : 1;
+  localparam integer STEPS = WORDS * TAPS;
+  localparam integer STEP_W = (STEPS > 1) ? $clog2(STEPS) : 1;
+  localparam integer SUM_W = (WORDS > 1) ? $clog2(WORDS) : 1;
 
   generate
-    if (LANES < 1 || X_W < 1 || W_W < 1 || WORDS < 1 || DSP < 0 || DSP > 1) begin : g_bad
+    if (LANES < 1 || X_W < 1 || W_W < 1 || WORDS < 1 || TAPS < 1) begin : g_bad
       hwc_error_bad_shape error ();
+    end
+    if (DSP < 0 || DSP > 1) begin : g_bad_dsp
+      hwc_error_bad_DSP error ();
     end
     if (ACC_W < 1 || ACC_W > 48) begin : g_bad_acc
       hwc_error_bad_ACC_W error ();
@@ -48,13 +56,11 @@ module hwc_affine #(
   endgenerate
 
   wire [4:0] live;
-  wire [STEP_W-1:0] step, step_late;
+  wire [STEP_W-1:0] step;
+  wire [SUM_W-1:0] sum, sum_late;
+  wire first_late;  // the first step of a sum, beside its offset
   wire [LANES*W_W-1:0] weights;
   wire [LANES*ACC_W-1:0] biases;
-
-  wire unused_live = &{1'b0, live};
-
-  assign valid_o = live[4];
 
   hwc_live #(
       .STAGES(4)
@@ -65,8 +71,66 @@ module hwc_affine #(
       .live_o(live)
   );
 
+  generate
+    if (TAPS == 1) begin : g_each
+      wire unused_live = &{1'b0, live};
+      assign valid_o    = live[4];
+      assign first_late = 1'b1;
+      assign sum        = step;
+    end else begin : g_sums
+      reg first_q;
+      wire last;
+      wire [4:0] ends;
+      wire unused_live = &{1'b0, live, ends};
+
+      hwc_count #(
+          .COUNT(TAPS)
+      ) taps (
+          .clk_i  (clk_i),
+          .rst_ni (rst_ni),
+          .step_i (issue_i),
+          .clear_i(1'b0),
+          .last_o (last)
+      );
+
+      hwc_live #(
+          .STAGES(4)
+      ) sums (
+          .clk_i (clk_i),
+          .rst_ni(rst_ni),
+          .live_i(issue_i && last),
+          .live_o(ends)
+      );
+
+      hwc_address #(
+          .DEPTH(WORDS)
+      ) offsets (
+          .clk_i (clk_i),
+          .rst_ni(rst_ni),
+          .step_i(issue_i && last),
+          .addr_o(sum)
+      );
+
+      hwc_delay #(
+          .WIDTH (1),
+          .CYCLES((DSP != 0) ? 2 : 3)
+      ) first (
+          .clk_i (clk_i),
+          .rst_ni(rst_ni),
+          .d_i   (first_q),
+          .q_o   (first_late)
+      );
+
+      always @(posedge clk_i) begin
+        if (!rst_ni) first_q <= 1'b1;
+        else if (issue_i) first_q <= last;
+      end
+      assign valid_o = ends[4];
+    end
+  endgenerate
+
   hwc_address #(
-      .DEPTH(WORDS)
+      .DEPTH(STEPS)
   ) addresses (
       .clk_i (clk_i),
       .rst_ni(rst_ni),
@@ -76,7 +140,7 @@ module hwc_affine #(
 
   hwc_rom #(
       .WIDTH(LANES * W_W),
-      .DEPTH(WORDS),
+      .DEPTH(STEPS),
       .FILE (WFILE),
       .STYLE(WSTYLE)
   ) weight (
@@ -87,13 +151,13 @@ module hwc_affine #(
 
   // The offset is added one clock after (DSP: C) or two clocks after (logic) the operands.
   hwc_delay #(
-      .WIDTH (STEP_W),
+      .WIDTH (SUM_W),
       .CYCLES((DSP != 0) ? 1 : 2)
   ) late (
       .clk_i (clk_i),
       .rst_ni(rst_ni),
-      .d_i  (step),
-      .q_o  (step_late)
+      .d_i   (sum),
+      .q_o   (sum_late)
   );
 
   hwc_rom #(
@@ -103,7 +167,7 @@ module hwc_affine #(
       .STYLE(0)
   ) offset (
       .clk_i (clk_i),
-      .addr_i(step_late),
+      .addr_i(sum_late),
       .data_o(biases)
   );
 
@@ -146,7 +210,7 @@ module hwc_affine #(
             .A_W   (A_W),
             .B_W   (B_W),
             .CAS   (0),
-            .ACC   (0),
+            .ACC   ((TAPS > 1) ? 1 : 0),
             .BIAS  (1),
             .P_W   (ACC_W)
         ) mac (
@@ -154,8 +218,8 @@ module hwc_affine #(
             .a_i    (port_a),
             .b_i    (port_b),
             .c_i    (c),
-            .first_i(1'b1),
-            .en_i   (1'b1),
+            .first_i(first_late),
+            .en_i   ((TAPS == 1) || live[3]),
             .pcin_i (48'd0),
             .p_o    (acc_o[k*ACC_W+:ACC_W]),
             .pcout_o(unused_pcout)
@@ -176,12 +240,18 @@ module hwc_affine #(
             .p_o  (product)
         );
 
+        wire [ACC_W-1:0] term;
+
         if (ACC_W > P_W) begin : g_wide
-          always @(posedge clk_i) acc_q <= {{(ACC_W - P_W) {product[P_W-1]}}, product} + b;
+          assign term = {{(ACC_W - P_W) {product[P_W-1]}}, product};
         end else begin : g_low
           wire unused_high = &{1'b0, product};
-          always @(posedge clk_i) acc_q <= product[ACC_W-1:0] + b;
+          assign term = product[ACC_W-1:0];
         end
+
+        always @(posedge clk_i)
+          if (TAPS == 1 || live[3]) acc_q <= term + ((TAPS == 1 || first_late) ? b : acc_q);
+
         assign acc_o[k*ACC_W+:ACC_W] = acc_q;
       end
     end

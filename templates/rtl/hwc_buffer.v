@@ -3,12 +3,13 @@
 //
 //   frame = WORDS words written; steps = REPLAY times over the STEPS sub-words of the frame
 //
-// WORD_W  bits of a word.  DEPTH: words, >= WORDS.  WORDS = ceil(STEPS / SUB) a frame.
+// WORD_W  bits of a word.  WORDS = ceil(STEPS / SUB) a frame.  DEPTH: words, >= WORDS if REPLAY > 1.
 // SUB     sub-words in a word (x_o has WORD_W / SUB bits), sub-word 0 low; what is left over in
 //         the last word of a frame is not read.  STEPS a replay, REPLAY replays a frame.
-// EMIT    steps that make one emission of the island.  COLLECT emissions complete an output word,
-//         fewer at the end of a frame; the step that completes one needs room_i and pulses
-//         reserve_o.  STYLE of the memory: 0 registers, 1 LUTRAM, 2 block.
+// EMIT    steps that make one emission of the island, but the first SKIP of a frame make none.
+//         COLLECT emissions complete an output word, fewer at the end of a frame; the step that
+//         completes one needs room_i and pulses reserve_o.
+// STYLE   of the memory: 0 registers, 1 LUTRAM, 2 block.
 //
 // A word may be read one clock after it was written; its place is free again with the step that
 // reads it for the last time.  reserve_i: somebody will write one word (with or after it).
@@ -25,7 +26,8 @@ module hwc_buffer #(
     parameter integer REPLAY  = 1,
     parameter integer EMIT    = 1,
     parameter integer COLLECT = 1,
-    parameter integer STYLE   = 1
+    parameter integer STYLE   = 1,
+    parameter integer SKIP    = 0
 ) (
     input  wire                  clk_i,
     input  wire                  rst_ni,
@@ -41,7 +43,8 @@ module hwc_buffer #(
 );
 
   localparam integer A_W = (DEPTH > 1) ? $clog2(DEPTH) : 1;
-  localparam integer EMISSIONS = STEPS * REPLAY / EMIT;  // a frame
+  localparam integer TURNS = STEPS * REPLAY / EMIT;  // of EMIT steps, a frame
+  localparam integer EMISSIONS = TURNS - SKIP;
 
   generate
     if (WORD_W < 1 || SUB < 1 || WORD_W % SUB != 0) begin : g_bad_word
@@ -50,11 +53,14 @@ module hwc_buffer #(
     if (STEPS < 1 || REPLAY < 1 || WORDS != (STEPS + SUB - 1) / SUB) begin : g_bad_words
       hwc_error_WORDS_must_be_STEPS_over_SUB error ();
     end
-    if (DEPTH < WORDS) begin : g_bad_depth
+    if (DEPTH < ((REPLAY == 1) ? 1 : WORDS)) begin : g_bad_depth
       hwc_error_DEPTH_below_WORDS error ();
     end
-    if (EMIT < 1 || COLLECT < 1 || EMISSIONS * EMIT != STEPS * REPLAY) begin : g_bad_emit
+    if (EMIT < 1 || COLLECT < 1 || TURNS * EMIT != STEPS * REPLAY) begin : g_bad_emit
       hwc_error_EMIT_must_divide_the_steps error ();
+    end
+    if (SKIP < 0 || EMISSIONS < 1) begin : g_bad_skip
+      hwc_error_SKIP_leaves_no_emission error ();
     end
   endgenerate
 
@@ -62,9 +68,11 @@ module hwc_buffer #(
   wire some;  // a word is there that no step has read
   wire again;  // a replay after the first one
   wire sub_last, step_last, replay_last, emit_last, collect_last;
+  wire made;  // this turn makes an emission
   wire frame_last = step_last && replay_last;
   wire word_last = sub_last || step_last;
-  wire completes = emit_last && (collect_last || frame_last);
+  wire emits = emit_last && made;
+  wire completes = emits && (collect_last || frame_last);
   wire step = (some || again) && (room_i || !completes);
 
   assign reserve_o = step && completes;
@@ -77,16 +85,6 @@ module hwc_buffer #(
       .step_i (step),
       .clear_i((STEPS % SUB != 0) && step_last),
       .last_o (sub_last)
-  );
-
-  hwc_count #(
-      .COUNT(STEPS)
-  ) steps (
-      .clk_i  (clk_i),
-      .rst_ni (rst_ni),
-      .step_i (step),
-      .clear_i(1'b0),
-      .last_o (step_last)
   );
 
   hwc_count #(
@@ -104,7 +102,7 @@ module hwc_buffer #(
   ) emissions (
       .clk_i  (clk_i),
       .rst_ni (rst_ni),
-      .step_i (step && emit_last),
+      .step_i (step && emits),
       .clear_i((EMISSIONS % COLLECT != 0) && frame_last),
       .last_o (collect_last)
   );
@@ -122,6 +120,53 @@ module hwc_buffer #(
           .clear_i(1'b0),
           .last_o (emit_last)
       );
+    end
+
+    if (SKIP == 0) begin : g_all
+      assign made = 1'b1;
+    end else begin : g_skip
+      wire skip_last;
+      reg  made_q;
+
+      hwc_count #(
+          .COUNT(SKIP)
+      ) skips (
+          .clk_i  (clk_i),
+          .rst_ni (rst_ni),
+          .step_i (step && emit_last && !made),
+          .clear_i(1'b0),
+          .last_o (skip_last)
+      );
+
+      always @(posedge clk_i) begin
+        if (!rst_ni) made_q <= 1'b0;
+        else if (step && emit_last) made_q <= made ? !frame_last : skip_last;
+      end
+      assign made = made_q;
+    end
+
+    if (SKIP == 0 || REPLAY > 1) begin : g_steps
+      hwc_count #(
+          .COUNT(STEPS)
+      ) steps (
+          .clk_i  (clk_i),
+          .rst_ni (rst_ni),
+          .step_i (step),
+          .clear_i(1'b0),
+          .last_o (step_last)
+      );
+    end else begin : g_rest  // the steps are counted as those skipped and the rest
+      wire rest_last;
+      hwc_count #(
+          .COUNT(EMISSIONS)
+      ) rest (
+          .clk_i  (clk_i),
+          .rst_ni (rst_ni),
+          .step_i (step && emits),
+          .clear_i(1'b0),
+          .last_o (rest_last)
+      );
+      assign step_last = emits && rest_last;
     end
 
     if (REPLAY == 1) begin : g_once

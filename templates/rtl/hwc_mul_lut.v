@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// hwc_mul_lut: product in logic; no `*`, so that no tool puts it into a DSP block.
+// hwc_mul_lut: product in logic; synthesis sees no `*`, so that no tool puts it into a DSP block.
 //
 //   p_o = a_i * b_i
 //
 // A_W, B_W  bits, >= 1.  A_SIGNED, B_SIGNED: two's complement or not.  Latency 2.
 // Operands of 6 bits together: a truth table, one LUT6 a bit of p_o.  Wider: rows of conditional
 // additions, one for each bit of the shorter operand, cut in the middle by a register: about
-// A_W * B_W LUTs.
+// A_W * B_W LUTs.  Simulation multiplies, which event simulators do ten times faster, unless
+// ROWS is set; hdl_tests/test_arithmetic.py holds both to the same products.
 
 `default_nettype none
 
@@ -14,7 +15,8 @@ module hwc_mul_lut #(
     parameter integer A_W      = 8,  // bits
     parameter integer A_SIGNED = 1,
     parameter integer B_W      = 8,  // bits
-    parameter integer B_SIGNED = 1
+    parameter integer B_SIGNED = 1,
+    parameter integer ROWS     = 0
 ) (
     input  wire               clk_i,
     input  wire [    A_W-1:0] a_i,
@@ -74,6 +76,22 @@ module hwc_mul_lut #(
       assign m = b_i;
     end
 
+`ifndef SYNTHESIS
+    if (ROWS == 0) begin : g_plain
+      reg signed [A_W:0] a_q;
+      reg signed [B_W:0] b_q;
+      // verilator lint_off UNUSEDSIGNAL
+      wire signed [P_W+1:0] product = a_q * b_q;
+      // verilator lint_on UNUSEDSIGNAL
+
+      always @(posedge clk_i) begin
+        a_q <= {(A_SIGNED != 0) && a_i[A_W-1], a_i};
+        b_q <= {(B_SIGNED != 0) && b_i[B_W-1], b_i};
+        p_q <= product[P_W-1:0];
+      end
+      wire unused_operands = &{1'b0, n, m};
+    end else
+`endif
     if (P_W <= 6) begin : g_table
       reg [P_W-1:0] nm_q;
 

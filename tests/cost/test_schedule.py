@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import pytest
 
+from hwcompress.cost.depths import roomy, size_buffers
 from hwcompress.cost.estimate import estimate
-from hwcompress.cost.schedule import ideal_interval, roomy, schedule, size_buffers
+from hwcompress.cost.schedule import ideal_interval, schedule
 from hwcompress.engines.assemble import assemble
 from hwcompress.engines.base import Product
 from hwcompress.engines.dense import DenseFolded, DenseUnrolled

@@ -10,9 +10,9 @@ from hwcompress.engines.base import Product, Store, ceil_div
 from hwcompress.engines.pipeline import Interface
 from hwcompress.engines.plan import layers
 from hwcompress.errors import BadInput, DoesNotFit
-from hwcompress.explore.choices import legal_reuse
+from hwcompress.explore.folding import Sizes
 from hwcompress.explore.goal import Goal, LayerWish
-from hwcompress.explore.planner import plan_network
+from hwcompress.explore.network import plan_network
 from hwcompress.hw.cells import Resources
 from hwcompress.ir.fixed import FixedPoint, Format
 from hwcompress.ir.graph import CodeOp, Graph, Node
@@ -40,7 +40,12 @@ def chain_of(op: DenseCodes) -> Graph[CodeOp]:
 @pytest.mark.parametrize(("rows", "columns"), [(1, 1), (5, 7), (12, 9), (1, 30), (17, 1)])
 def test_legal_reuse_by_brute_force(rows: int, columns: int) -> None:
     every = itertools.product(range(1, rows + 1), range(1, columns + 1))
-    assert legal_reuse(rows, columns) == sorted({ceil_div(rows, pe) * ceil_div(columns, s) for pe, s in every})
+    graph = chain_of(
+        DenseCodes(np.ones((rows, columns), dtype=np.int64), FixedPoint(4, 0), (), np.zeros(rows, dtype=np.int64))
+    )
+    assert Sizes(layers(graph)[0]).legal_reuse() == sorted(
+        {ceil_div(rows, pe) * ceil_div(columns, s) for pe, s in every}
+    )
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -49,7 +54,7 @@ def test_global_reuse_takes_the_largest_legal_value(seed: int) -> None:
     found = plan_network(graph, goal(reuse=6))
     for layer in layers(graph):
         rows, columns = layer.product.weight.shape if isinstance(layer.product, DenseCodes) else (layer.outputs, 1)
-        legal = legal_reuse(rows, columns)
+        legal = Sizes(layer).legal_reuse()
         assert found.plan.layers[layer.name].reuse(rows, columns) == max(r for r in legal if r <= 6)
 
 
@@ -68,8 +73,7 @@ def test_goals_are_met(seed: int) -> None:
 def test_strict_reuse_names_the_nearest() -> None:
     graph, _ = random_network(3)
     layer = next(x for x in layers(graph) if isinstance(x.product, DenseCodes))
-    rows, columns = layer.product.weight.shape  # type: ignore[union-attr]
-    legal = legal_reuse(rows, columns)
+    legal = Sizes(layer).legal_reuse()
     illegal = legal[-1] + 5
     with pytest.raises(BadInput, match=rf"layer {layer.name}: reuse {illegal} is not legal.*{legal[-1]}"):
         plan_network(graph, goal(wishes={layer.name: LayerWish(reuse=illegal)}))

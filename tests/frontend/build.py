@@ -7,14 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
+from hwcompress.errors import UnsupportedModel
 from hwcompress.frontend.host import HostTail
 from hwcompress.frontend.model import Model
 from hwcompress.frontend.onnx_import import load
 from hwcompress.frontend.runtime import OnnxRunner, ort
-from hwcompress.ir.graph import check_chain
+from hwcompress.ir.graph import Graph, Op, check_chain
 from hwcompress.passes.pipeline import simplify
 from hwcompress.sim.reference import run_float
 
@@ -92,6 +94,13 @@ def reference(made: ModelProto, x: Array, batched: bool = True) -> dict[str, Arr
     return out
 
 
+def hardware(imported: Model, x: Array, graph: Graph[Op] | None = None) -> Array:
+    """The float graph on samples of the file, its output in the order of the file."""
+    flat = x.reshape(len(x), -1).astype(np.float64)
+    y = run_float(graph or imported.graph, imported.input_order.apply(flat))
+    return imported.output_order.apply(y.reshape(len(x), -1))
+
+
 def agrees(folder: Path, made: ModelProto, *, exact: bool = True, tolerance: float = 0.0) -> Model:
     """Import, simplify, run graph and tail, run the freed model: all equal to the file in onnxruntime."""
     imported = load(save(folder, made))
@@ -99,11 +108,10 @@ def agrees(folder: Path, made: ModelProto, *, exact: bool = True, tolerance: flo
     opset = max(o.version for o in made.opset_import if o.domain in ("", "ai.onnx"))
     ours = OnnxRunner(imported).run(x)
     want = reference(made, x, imported.input.batched) if opset <= RUNTIME_OPSET else ours
-    flat = x.reshape(len(x), -1).astype(np.float64)
-    plain = run_float(imported.graph, flat)
+    plain = hardware(imported, x)
     small = simplify(imported.graph)
-    folded = run_float(small, flat)
-    assert plain.shape == folded.shape == (len(x), check_chain(small))
+    folded = hardware(imported, x, small)
+    assert plain.shape == folded.shape == (len(x), math.prod(check_chain(small)))
     assert plain.shape[1] == math.prod(imported.tail_shape)
     for got in (ours, HostTail(imported).run(plain), HostTail(imported).run(folded)):
         assert list(got) == list(imported.outputs)
@@ -116,3 +124,12 @@ def agrees(folder: Path, made: ModelProto, *, exact: bool = True, tolerance: flo
             else:
                 np.testing.assert_allclose(got[name], y, rtol=tolerance, atol=tolerance)
     return imported
+
+
+def refused(folder: Path, made: ModelProto) -> str:
+    """The one reason why a file cannot be built."""
+    with pytest.raises(UnsupportedModel) as caught:
+        load(save(folder, made))
+    first, *reasons, _ = str(caught.value).splitlines()
+    assert first == "model 'm.onnx' cannot be built, 1 problem:", reasons
+    return reasons[0].strip()

@@ -204,11 +204,11 @@ def test_weights_that_are_no_numbers(value, tmp_path):
         bad.view(np.uint32)[1, 1] = 0x7F800001
     else:
         bad[1, 1] = value
-    made = model([node("Gemm", "x w v", "h"), node("Conv", "h w", "y")], {"w": bad, "v": W43[0]})
+    made = model([node("Gemm", "x w v", "h"), node("LSTM", "h w", "y")], {"w": bad, "v": W43[0]})
     assert refused(tmp_path, made, UnsupportedModel) == (
         "model 'm.onnx' cannot be built, 2 problems:\n"
         "  Gemm 'h': the weight holds NaN or infinity (1 of 12 values)\n"
-        "  Conv 'y': this operator is not supported\n"
+        "  LSTM 'y': this operator is not supported\n"
         "hwcompress inspect shows every node of the model and where it would run."
     )
 
@@ -232,24 +232,24 @@ def test_every_unsupported_node_is_listed_at_once(tmp_path):
     nodes = [
         node("Gemm", "x w", "a"),
         node("Softmax", "a", "b"),
-        node("Selu", "b", "c"),
+        node("Erf", "b", "c"),
         node("PRelu", "c slopes", "d"),
         node("Add", "d d", "e"),
         node("MatMul", "e e", "f"),
         helper.make_node("Magic", ["f"], ["g"], name="m\n", domain="a.b"),
-        node("Conv", "g k", "h"),
+        node("LSTM", "g k", "h"),
         node("Softmax", "h", "y"),
     ]
     constants = {"w": W43, "slopes": f32([1, 2, 3]), "k": weights(1, 1, 1)}
     assert refused(tmp_path, model(nodes, constants), UnsupportedModel) == (
         "model 'm.onnx' cannot be built, 7 problems:\n"
-        "  Softmax 'b': is possible only at the end of the network, where the host computes it; Conv 'h' follows\n"
-        "  Selu 'c': this operator is not supported\n"
+        "  Softmax 'b': is possible only at the end of the network, where the host computes it; LSTM 'h' follows\n"
+        "  Erf 'c': this operator is not supported\n"
         "  PRelu 'd': slopes differ from channel to channel; one slope for all is wanted\n"
         "  Add 'e': more than one input depends on the network's input; only constants may join a chain\n"
         "  MatMul 'f': more than one input depends on the network's input; only constants may join a chain\n"
         "  a.b.Magic 'm\\n': this operator is not supported\n"
-        "  Conv 'h': this operator is not supported\n"
+        "  LSTM 'h': this operator is not supported\n"
         "hwcompress inspect shows every node of the model and where it would run."
     )
 
@@ -304,7 +304,7 @@ NAMES = [
 
 @pytest.mark.parametrize("name", NAMES[:-1], ids=range(len(NAMES) - 1))
 def test_names_in_messages_are_escaped_and_short(name, tmp_path):
-    made = model([helper.make_node("Conv", ["x", "w"], [name], name=name), helper.make_node("Relu", [name], ["y"])])
+    made = model([helper.make_node("Magic", ["x", "w"], [name], name=name), helper.make_node("Relu", [name], ["y"])])
     made.graph.input.append(helper.make_tensor_value_info("w", 1, [1]))
     made.graph.input[0].name = name + "in"
     made.graph.node[0].input[0] = name + "in"
@@ -312,7 +312,7 @@ def test_names_in_messages_are_escaped_and_short(name, tmp_path):
     assert found.isascii()
     assert all(c.isprintable() or c == "\n" for c in found)
     assert len(found) < 600
-    assert f"Conv {quote(name)}: this operator is not supported" in found
+    assert f"Magic {quote(name)}: this operator is not supported" in found
 
 
 @pytest.mark.parametrize("name", NAMES, ids=range(len(NAMES)))

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Files that other programs wrote: scikit-learn here and now, and the real models beside the repository."""
 
+import importlib.util
 import sys
 import warnings
 from pathlib import Path
@@ -16,6 +17,7 @@ from hwcompress.frontend.runtime import OnnxRunner
 from hwcompress.ops import Clip, Dense, Lookup
 from hwcompress.passes.pipeline import simplify
 from hwcompress.sim.reference import run_float
+from tests.frontend.build import hardware
 from tests.shared import SHARED, shared_model
 
 FLOAT32 = 2e-5  # float32 sums of up to 784 terms against float64, relative to the largest output
@@ -28,8 +30,7 @@ def kinds(model: Model) -> list[type]:
 def same_as_onnxruntime(model: Model, x: np.ndarray) -> dict[str, np.ndarray]:
     """Labels equal, reals within FLOAT32, of the simplified graph and the tail against the whole file."""
     want = OnnxRunner(model).run(x)
-    y = run_float(simplify(model.graph), x.reshape(len(x), -1).astype(np.float64))
-    got = HostTail(model).run(y)
+    got = HostTail(model).run(hardware(model, x, simplify(model.graph)))
     assert list(got) == list(want) == list(model.outputs)
     for name, values in want.items():
         assert got[name].shape == values.shape
@@ -180,10 +181,41 @@ def test_accuracy_is_that_of_the_table(name, key, scale, expected):
     assert 100 * float(np.mean(guess == data["y_test"])) == pytest.approx(expected, abs=0.005)
 
 
+MAPS = {  # of an input sample in hardware; products; what stays on the host
+    "lenet5_caffe_mnist": ((28, 28, 1), 2293000, ("Softmax",)),
+    "lenet5_tanh_mnist": ((28, 28, 1), 416520, ()),
+    "mnist8_cntk": ((28, 28, 1), 786560, ()),
+    "jet_conv1d_small_keras": ((1, 10, 4), 875, ("Softmax",)),
+    "jet_conv2d_small_mp_keras": ((25, 25, 1), 20085, ("Softmax",)),
+    "dscnn_mnist": ((28, 28, 1), 442920, ()),
+    "mlperf_tiny_vww_mobilenet": ((96, 96, 3), 7489664, ("Softmax",)),
+    "mlperf_tiny_dscnn_kws": ((49, 10, 1), 2656768, ("Softmax",)),
+    "mlperf_tiny_sww": ((30, 1, 40), 826368, ("Softmax",)),
+}
+
+
+@pytest.mark.parametrize("name", MAPS)
+def test_real_convolutional_models(name):
+    path = shared_model(name)
+    spec = importlib.util.spec_from_file_location("cases", SHARED / "cases.py")
+    assert spec is not None
+    assert spec.loader is not None
+    cases: Any = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(cases)
+    model, found = load(path), inspect(path)
+    assert (model.graph.shape, found.macs, model.tail_ops) == MAPS[name]
+    assert (found.problems, found.notes) == ((), ())
+    assert model.input_order.identity
+    got = same_as_onnxruntime(model, cases.prepare(name, SHARED)["x_test"][:40])
+    assert [y.shape[0] for y in got.values()] == [40]
+
+
 def test_models_of_other_kinds_say_why():
     found = inspect(shared_model("shufflenet_mnist"))
     assert all(reason for node, reason in ((n, n.reason) for n in found.nodes) if node.place == "unsupported")
-    assert len(found.problems) == sum(n.place == "unsupported" for n in found.nodes)
-    assert "Conv '/b/b.0/b.0.0/Conv': this operator is not supported" in found.problems
+    assert len(found.problems) == sum(n.place == "unsupported" for n in found.nodes) + 1
+    assert found.problems[-1].endswith("the network must be a chain")
+    groups = "reads 2 groups of channels of [1, 12, 14, 14] that do not lie side by side in hardware"
+    assert f"Conv '/b/b.1/c3/Conv': {groups}: a Transpose or Reshape ahead moves them" in found.problems
     joins = "more than one input depends on the network's input; only constants may join a chain"
     assert f"Add '/b/b.2/Add': {joins}" in found.problems

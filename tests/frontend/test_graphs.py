@@ -262,9 +262,9 @@ def test_inspect(tmp_path):
 
 
 def test_inspect_does_not_raise(tmp_path):
-    nodes = [node("Conv", "x w", "h"), node("Relu", "h", "y")]
+    nodes = [node("LSTM", "x w", "h"), node("Relu", "h", "y")]
     found = inspect(save(tmp_path, model(nodes, {"w": weights(1, 1, 2, 2)}, ("N", 1, 3, 3))))
-    assert found.problems == ("Conv 'h': this operator is not supported",)
+    assert found.problems == ("LSTM 'h': this operator is not supported",)
     assert [(n.place, n.reason) for n in found.nodes] == [
         ("unsupported", "this operator is not supported"),
         ("hardware", ""),

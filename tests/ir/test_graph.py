@@ -22,7 +22,7 @@ GRAPH = Graph("net", "x", 3, NODES)
 
 @pytest.mark.parametrize(("nodes", "channels"), [(0, 3), (1, 5), (2, 5), (3, 5), (4, 2), (5, 2)])
 def test_a_chain_has_the_channels_of_its_last_node(nodes: int, channels: int) -> None:
-    assert check_chain(replace(GRAPH, nodes=NODES[:nodes])) == channels
+    assert check_chain(replace(GRAPH, nodes=NODES[:nodes])) == (channels,)
 
 
 def test_a_graph_ends_where_its_last_node_does() -> None:

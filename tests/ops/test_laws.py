@@ -98,4 +98,4 @@ def test_an_empty_batch_of_reals_stays_empty(op: Op, inputs: int, outputs: int) 
 
 @float_ops
 def test_shape_tells_the_channels(op: Op, inputs: int, outputs: int) -> None:
-    assert op.shape(inputs) == outputs
+    assert op.shape((inputs,)) == (outputs,)

@@ -114,7 +114,7 @@ def test_a_table_of_another_type_is_refused(x: TensorType) -> None:
 )
 def test_constants_that_do_not_fit_four_channels_are_refused(op: Dense | Affine, message: str) -> None:
     with pytest.raises(ShapeError, match=message):
-        op.shape(4)
+        op.shape((4,))
 
 
 ONE = np.ones(2, dtype=np.int64)

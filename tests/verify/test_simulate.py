@@ -79,8 +79,10 @@ def test_more_vectors_than_stored_come_from_the_fixed_point_model(tmp_path):
         helper.make_node("Cast", ["over"], ["flag"], to=TensorProto.FLOAT),
         helper.make_node("Mul", ["flag", "top"], ["wrap"]),
         helper.make_node("Sub", ["sum", "wrap"], ["y"]),
+        helper.make_node("Cast", ["y"], ["codes"], to=TensorProto.INT32),
     ]
-    graph = helper.make_graph(nodes, "plus_one", [x], [y], [one, top, edge])
+    codes = helper.make_tensor_value_info("codes", TensorProto.INT32, ["n", 7])
+    graph = helper.make_graph(nodes, "plus_one", [x], [y, codes], [one, top, edge])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     onnx.save(model, build / "model.fixed.onnx")
     assert simulate(build, "icarus", 40) == Verification("icarus", 40, 280, 0, 3, 3)

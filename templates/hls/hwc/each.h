@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// hwc each: an island without a folded product; every vector passes the cores once.
+// hwc each: an island without a folded product or pool; every vector passes the cores once.
 //
-//   y[f] = ISLAND::emit(x[f], f)       f = 0 .. STEPS-1
+//   y[n] = ISLAND::emit(x[n], n % FOLDS, n)       n = 0 .. EMISSIONS-1
 //
-// STEPS: vectors a frame. One a clock; with STEPS = 1 the process that calls it is pipelined as a function.
-// Verilog twins: hwc_direct or hwc_buffer with REPLAY = 1.
+// ISLAND::FOLDS: vectors of a position; EMISSIONS = ISLAND::EMISSIONS, those of a frame. One a clock; with one a frame
+// the process that calls it is pipelined as a function. Verilog twins: hwc_direct or hwc_buffer with REPLAY = 1.
 
 #ifndef HWC_EACH_H
 #define HWC_EACH_H
@@ -13,14 +13,16 @@
 
 namespace hwc {
 
-template <class ISLAND, int STEPS>
+template <class ISLAND, int EMISSIONS>
 struct each {
   static void run(hls::stream<typename ISLAND::input>& in, hls::stream<typename ISLAND::output>& out) {
 #pragma HLS INLINE
+    int fold = 0;
   each_steps:
-    for (int fold = 0; fold < STEPS; ++fold) {
+    for (int n = 0; n < EMISSIONS; ++n) {
 #pragma HLS PIPELINE II=1 rewind
-      out.write(ISLAND::emit(in.read(), fold));
+      out.write(ISLAND::emit(in.read(), fold, n));
+      fold = fold == ISLAND::FOLDS - 1 ? 0 : fold + 1;
     }
   }
 };
@@ -29,7 +31,7 @@ template <class ISLAND>
 struct each<ISLAND, 1> {
   static void run(hls::stream<typename ISLAND::input>& in, hls::stream<typename ISLAND::output>& out) {
 #pragma HLS INLINE
-    out.write(ISLAND::emit(in.read(), 0));
+    out.write(ISLAND::emit(in.read(), 0, 0));
   }
 };
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // hwc width: from vectors of one length to vectors of another, between islands.
 //
-//   join:   one word from GROUP vectors; a frame has COUNT of them, the last word may have fewer and is
+//   join:   one word from GROUP vectors; COUNT vectors make a unit, whose last word may have fewer and is
 //           filled with zeros. Lanes beyond OUT are dropped. Verilog twin: hwc_collect.
-//   split:  SUB vectors from one word; a frame has COUNT of them, the rest of the last word is skipped.
+//   split:  SUB vectors from one word; COUNT vectors make a unit, the rest of its last word is skipped.
 //           Lanes beyond IN are zero. Verilog twin: the reading side of hwc_buffer.
 //
-// One vector of the shorter kind a clock.
+// A frame has UNITS units. One vector of the shorter kind a clock.
 
 #ifndef HWC_WIDTH_H
 #define HWC_WIDTH_H
@@ -17,13 +17,14 @@
 
 namespace hwc {
 
-template <class IN, class OUT, int COUNT, int GROUP>
+template <class IN, class OUT, int COUNT, int GROUP, int UNITS>
 void join(hls::stream<IN>& in, hls::stream<OUT>& out) {
   OUT word;
 #pragma HLS ARRAY_PARTITION variable=word.lane type=complete
   int group = 0;
+  int place = 0;  // in the unit
 join_vectors:
-  for (int n = 0; n < COUNT; ++n) {
+  for (int n = 0; n < COUNT * UNITS; ++n) {
 #pragma HLS PIPELINE II=1 rewind
     const IN part = in.read();
     for (int k = 0; k < OUT::LANES; ++k) {
@@ -34,11 +35,13 @@ join_vectors:
         word.lane[k] = 0;
       }
     }
-    const bool full = group == GROUP - 1 || n == COUNT - 1;
+    const bool ends = place == COUNT - 1;
+    const bool full = group == GROUP - 1 || ends;
     if (full) {
       out.write(word);
     }
     group = full ? 0 : group + 1;
+    place = ends ? 0 : place + 1;
   }
 }
 
@@ -69,14 +72,15 @@ OUT low_lanes(const IN& word) {
   return part;
 }
 
-template <class IN, class OUT, int COUNT, int SUB>
+template <class IN, class OUT, int COUNT, int SUB, int UNITS>
 struct split {
   static void run(hls::stream<IN>& in, hls::stream<OUT>& out) {
     IN word;
 #pragma HLS ARRAY_PARTITION variable=word.lane type=complete
     int sub = 0;
+    int place = 0;  // in the unit
   split_vectors:
-    for (int n = 0; n < COUNT; ++n) {
+    for (int n = 0; n < COUNT * UNITS; ++n) {
 #pragma HLS PIPELINE II=1 rewind
       if (sub == 0) {
         word = in.read();
@@ -84,13 +88,15 @@ struct split {
         shift_down<IN, OUT>(word);
       }
       out.write(low_lanes<IN, OUT>(word));
-      sub = sub == SUB - 1 || n == COUNT - 1 ? 0 : sub + 1;
+      const bool ends = place == COUNT - 1;
+      sub = sub == SUB - 1 || ends ? 0 : sub + 1;
+      place = ends ? 0 : place + 1;
     }
   }
 };
 
 template <class IN, class OUT>
-struct split<IN, OUT, 1, 1> {
+struct split<IN, OUT, 1, 1, 1> {
   static void run(hls::stream<IN>& in, hls::stream<OUT>& out) {
 #pragma HLS PIPELINE II=1
     out.write(low_lanes<IN, OUT>(in.read()));
