@@ -102,7 +102,7 @@ def _prune(graph: Graph[Op], parts: Sequence[Stage], config: Config, x: Reals | 
     names = {s.node: s.layer for s in parts if isinstance(s.product, Dense | Conv)}
     own = {node: config.for_layer(layer, node) for node, layer in names.items()}
     share = {n: c.sparsity for n, c in own.items() if c.sparsity is not None}
-    spread = _spread(parts, x) if config.sparsity or share else {}
+    spread = _spread(parts, x) if config.sparsity or share else prune.UNKNOWN
     if config.prune == "threshold" and config.quality is not None:
         graph = prune.prune_threshold(graph, dict.fromkeys(names, config.quality))
     elif config.sparsity and config.prune == "layer":

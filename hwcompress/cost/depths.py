@@ -3,11 +3,13 @@
 
 from dataclasses import replace
 
-from hwcompress.cost.schedule import Timing, schedule
+from hwcompress.cost.schedule import Timing, paced, schedule
 from hwcompress.engines.base import ceil_div
 from hwcompress.engines.head import Buffer, Direct, Lines, Scan
 from hwcompress.engines.pipeline import Island, Pipeline
 from hwcompress.errors import ShapeError
+
+MANY = 50_000  # words and emissions of a frame, from which nothing is tried that is only a little smaller
 
 
 def with_depth(island: Island, depth: int) -> Island:
@@ -45,13 +47,34 @@ def _ample(head: Buffer | Lines | Scan) -> int:
 
 
 def size_buffers(pipeline: Pipeline) -> Pipeline:
-    """Cut each depth of `roomy` to the smallest memory size that keeps latency and interval."""
+    """Cut each depth of `roomy` to the smallest memory size that keeps latency and interval.
+
+    What frames that come at the pace of the slowest island take is enough: sources that are faster find no less room.
+    """
     wide = roomy(pipeline)
     goal = schedule(wide)
+    enough = _limited(wide, paced(wide, goal.interval_cycles))
+    if _keeps(enough, goal):
+        wide = enough
+        if sum(_events(i) for i in wide.islands) > MANY:
+            return wide
     for k, island in enumerate(wide.islands):
         if not isinstance(island.head, Direct):
             wide = _smallest(wide, k, island.head, goal)
     return _short_output(wide, goal)
+
+
+def _events(island: Island) -> int:
+    return 1 if isinstance(island.head, Direct) else island.head.words + island.head.emissions
+
+
+def _limited(pipeline: Pipeline, places: list[int]) -> Pipeline:
+    """Depths of so many places, no more than they are."""
+    islands = list(pipeline.islands)
+    for k, island in enumerate(islands):
+        if not isinstance(island.head, Direct):
+            islands[k] = with_depth(island, min(island.head.depth, rounded(max(places[k], least(island.head)))))
+    return replace(pipeline, islands=tuple(islands), output_depth=min(pipeline.output_depth, rounded(places[-1])))
 
 
 def _smallest(pipeline: Pipeline, k: int, head: Buffer | Lines | Scan, goal: Timing) -> Pipeline:

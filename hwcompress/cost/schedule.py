@@ -16,6 +16,8 @@ from hwcompress.engines.head import Direct
 from hwcompress.engines.pipeline import Interface, Pipeline
 from hwcompress.errors import ShapeError
 
+PACED = 4  # frames beyond those in flight, until all repeats
+
 
 @dataclass(frozen=True, slots=True)
 class Timing:
@@ -49,19 +51,31 @@ class _Run:
         """
         self.frames += 1
         beats, words = self.pipeline.input.beats, self.pipeline.output.beats
-        while self.ports[-1].written.count < self.frames * words:
-            moved = self._accept(earliest)
-            for part in self.stages:
-                moved = part.advance(self.frames) or moved
-            self._leave()
-            if not moved:
-                held = self.stages[self._stuck()].name
-                raise ShapeError(f"the pipeline stops: {held} and what follows it wait for each other")
-        for part in self.stages:  # places that are given back after the last word has left
-            part.advance(self.frames)
+        self._advance(earliest)
+        if self.ports[-1].written.count < self.frames * words:
+            held = self.stages[self._stuck()].name
+            raise ShapeError(f"the pipeline stops: {held} and what follows it wait for each other")
         first = int(self.accepted[(self.frames - 1) * beats])
         last = self.frames * words - 1
         return first, int(self.ports[-1].released[last]) + 1 if self.axis else int(self.ports[-1].written[last])
+
+    def _advance(self, earliest: int) -> None:
+        """Everything that can happen; whoever got new words or new room is asked again, those downstream first."""
+        last = len(self.stages)
+        asked = set(range(-1, last + 1))  # -1: the source, `last`: the sink
+        while asked:
+            k = max(asked)
+            asked.remove(k)
+            if k == -1:
+                moved = self._accept(earliest)
+            elif k == last:
+                moved = self._leave()
+            else:
+                moved = self.stages[k].advance(self.frames)
+            if moved:
+                asked.update(j for j in (k - 1, k + 1) if -1 <= j <= last)
+                if k == 1 and isinstance(self.pipeline.islands[0].head, Direct):
+                    asked.add(-1)  # its source asks for the room behind it
 
     def _stuck(self) -> int:
         """The last island that has not seen the end of the frame."""
@@ -78,12 +92,14 @@ class _Run:
         self.ports[0].written.extend(times)
         return True
 
-    def _leave(self) -> None:
-        """Hand the words to an always ready sink."""
+    def _leave(self) -> bool:
+        """Hand the words to an always ready sink; whether there were any."""
         port = self.ports[-1]
         begin, end = port.released.count, port.written.count
-        if self.axis and end > begin:
-            port.released.extend(increasing(port.written[begin:end] + 1, port.released.last()))
+        if not self.axis or end <= begin:
+            return False
+        port.released.extend(increasing(port.written[begin:end] + 1, port.released.last()))
+        return True
 
     def state(self, now: int) -> bytes:
         """All that later frames depend on, as times before `now`."""
@@ -91,6 +107,25 @@ class _Run:
         parts += [port.released.latest(port.depth) for port in self.ports if port.depth]
         times = np.concatenate(parts)
         return np.where(times > NEVER, now - times, NEVER).tobytes()
+
+    def filled(self) -> list[int]:
+        """Places of each port that were taken at once, at most: with as many, nobody would have had to wait."""
+        out: list[int] = []
+        before = [0, *(i.latency + 1 for i in self.pipeline.islands)]
+        for port, late in zip(self.ports, before, strict=True):
+            taken = port.written[:] - late  # when the place was reserved
+            free = np.searchsorted(port.released[:], taken - 1, side="right")
+            out.append(int((np.arange(1, len(taken) + 1) - free).max(initial=1)))
+        return out
+
+
+def paced(pipeline: Pipeline, interval: int) -> list[int]:
+    """Places that each buffer, and the output FIFO, takes when a frame comes every `interval` clocks."""
+    run = _Run(pipeline)
+    first, last = run.frame(0)
+    for k in range(1, ceil_div(last - first, interval) + PACED):
+        run.frame(first + k * interval)
+    return run.filled()
 
 
 def schedule(pipeline: Pipeline) -> Timing:

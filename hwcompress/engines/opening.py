@@ -11,7 +11,7 @@ from hwcompress.engines.head import Buffer, Direct, Lines, Scan
 from hwcompress.engines.pipeline import Island
 from hwcompress.engines.plan import Layer, LayerPlan
 from hwcompress.ir.types import Grid, Range
-from hwcompress.ops import ConvCodes, DenseCodes, MaxPoolCodes, Window
+from hwcompress.ops import ConvCodes, DenseCodes, MaxPoolCodes, SumPoolCodes, Window
 
 
 @dataclass
@@ -253,6 +253,6 @@ def _walk(layer: Layer, choice: LayerPlan) -> tuple[Window, int, int, int]:
         return op.window, 0, ceil_div(layer.x.channels, choice.pe), 1
     if isinstance(op, ConvCodes):
         return op.window, 0, op.groups, ceil_div(len(op.weight) // op.groups, choice.pe)
-    assert layer.pool is not None
+    assert isinstance(layer.pool, MaxPoolCodes | SumPoolCodes)
     fill = layer.pool.fill if isinstance(layer.pool, MaxPoolCodes) else 0
     return layer.pool.window, fill, ceil_div(layer.x.channels, choice.pe), 1

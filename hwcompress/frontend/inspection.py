@@ -54,6 +54,7 @@ def trained_parameters(parsed: Parsed) -> int:
 def _places(parsed: Parsed) -> tuple[NodeStatus, ...]:
     places = {node.index: "hardware" for node in parsed.split.chain}
     places |= {node.index: _place(parsed, node) for node in parsed.split.rest}
+    places |= dict.fromkeys(parsed.split.problems, "unsupported")
     found: list[NodeStatus] = []
     for node in parsed.raw.nodes:
         place = places.get(node.index, "unused" if parsed.survey.depends(node) else "constant")
@@ -62,7 +63,5 @@ def _places(parsed: Parsed) -> tuple[NodeStatus, ...]:
 
 
 def _place(parsed: Parsed, node: RawNode) -> str:
-    """Of a node behind the chain."""
-    if node.index in parsed.split.problems:
-        return "unsupported"
+    """Of a node behind the chain that is no problem."""
     return "host" if node.index in parsed.split.host or not parsed.problems else "hardware"

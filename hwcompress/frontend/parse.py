@@ -92,5 +92,5 @@ def batch(parsed: Parsed) -> int:
 
 def notes(parsed: Parsed) -> tuple[str, ...]:
     """What had to be repaired or assumed."""
-    steps = (parsed.survey.steps[node.index] for node in parsed.split.chain)
-    return tuple(step.note for step in steps if step.note)
+    steps = (parsed.survey.steps.get(node.index) for node in parsed.split.chain)
+    return tuple(step.note for step in steps if step is not None and step.note)

@@ -37,9 +37,6 @@ def split(survey: Survey, source: str | None) -> Split:
         for name in {n for n in node.reads if n in survey.layouts}:
             readers.setdefault(name, []).append(node)
     chain, end = ((), "") if source is None else _follow(survey, source, readers, set(outputs))
-    survey.refuse_padding(end, "the hardware ends behind it")
-    if any(node.index not in survey.steps for node in chain):  # it has a Pad that was just refused
-        chain, end = ((), "") if source is None else _follow(survey, source, readers, set(outputs))
     taken = {node.index for node in chain}
     rest = tuple(node for node in live if node.index not in taken)
     ahead = _ahead(rest)
@@ -49,6 +46,8 @@ def split(survey: Survey, source: str | None) -> Split:
         general += _fork(end, readers.get(end, []), problems, {*readers, *outputs}, end in outputs)
     if source is not None and not (problems or general or any(survey.steps[node.index].ops for node in chain)):
         problems, general = _nothing(survey, rest[0] if rest else None)
+    if not (problems or general):
+        problems = survey.refuse_padding(end, "the hardware ends behind it")
     return Split(chain, end, rest, _on_host(survey, rest, ahead), problems, tuple(general))
 
 

@@ -67,16 +67,17 @@ class Survey:
         """Whether the node's result depends on the model's input."""
         return node.index not in self.type_reads and any(name in self.layouts for name in node.reads)
 
-    def refuse_padding(self, name: str, reason: str) -> None:
-        """Refuse the Pad whose padding this value still carries, if any."""
+    def refuse_padding(self, name: str, reason: str) -> dict[int, str]:
+        """Refuse the Pad whose padding this value still carries, if any; the new refusals."""
         layout = self.layouts.get(name)
         if layout is None or layout.padding is None:
-            return
+            return {}
         index = layout.padding.node
         self.steps.pop(index, None)
         self.refusals[index] = f"no convolution or pooling takes up its padding: {reason}"
         self.layouts[name] = layout.loose()
         self.free.pop(name, None)
+        return {index: self.refusals[index]}
 
 
 def survey(

@@ -76,7 +76,8 @@ class Window:
     def counts(self, grid: Pair) -> NDArray[np.int64]:
         """Taps of each output position that lie inside a map of rows x columns [out rows, out columns]."""
         rows, columns = (self._along(axis, grid[axis]).sum(axis=1) for axis in (0, 1))
-        return np.outer(rows, columns)
+        inside: NDArray[np.int64] = rows[:, None] * columns
+        return inside
 
     def __str__(self) -> str:
         return f"{self.kernel[0]}x{self.kernel[1]}"

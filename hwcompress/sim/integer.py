@@ -120,9 +120,9 @@ def _held(kind: FixedPoint) -> Kind:
 def _fused(op: Product, requant: Requant, x: Range) -> Step:
     """Product and requant as one multiply-add, floor and clip."""
     scale = np.exp2(-requant.shifts.astype(np.float64))
-    bias = op.bias + _half(requant).astype(np.int64)
+    bias: Codes = op.bias + _half(requant).astype(np.int64)
     kind = np.promote_types(floats_for(_reach(op, bias, x)), _held(requant.format.type)).type
-    offset: Reals = bias * scale
+    offset: Reals = bias.astype(np.float64) * scale
     finish, product = _finish(requant), _product(op, scale, offset, kind)
     return lambda v: finish(product(v))
 
@@ -255,7 +255,8 @@ def step_of(op: CodeOp, x: Range) -> Step:
         return lambda v: entries[v.astype(np.intp) - base]
     if isinstance(op, Product):
         kind = floats_for(_reach(op, op.bias, x))
-        return _product(op, np.ones(op.bias.shape[-1]), op.bias.astype(np.float64), kind)
+        ones: Reals = np.ones(op.bias.shape[-1])
+        return _product(op, ones, op.bias.astype(np.float64), kind)
     if isinstance(op, MaxPoolCodes):
         return _reduced(op.window, op.fill, np.maximum)
     if isinstance(op, SumPoolCodes):

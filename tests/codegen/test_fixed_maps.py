@@ -1,14 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """model.fixed.onnx of networks on maps: onnxruntime and the simulator give the codes of the operators."""
 
+import importlib
+from typing import Any
+
 import numpy as np
-import onnxruntime as ort
 import pytest
 
 from hwcompress.codegen.fixed_onnx import Boundary, fixed_model
 from hwcompress.sim.integer import Simulator
 from tests.random_maps import random_map_network
 from tests.random_networks import random_frames, reference
+
+ort: Any = importlib.import_module("onnxruntime")
 
 
 @pytest.mark.parametrize("seed", range(120))

@@ -14,7 +14,7 @@ from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 from hwcompress.errors import UnsupportedModel
 from hwcompress.frontend.host import HostTail
 from hwcompress.frontend.model import Model
-from hwcompress.frontend.onnx_import import load
+from hwcompress.frontend.onnx_import import inspect, load
 from hwcompress.frontend.runtime import OnnxRunner, ort
 from hwcompress.ir.graph import Graph, Op, check_chain
 from hwcompress.passes.pipeline import simplify
@@ -132,4 +132,8 @@ def refused(folder: Path, made: ModelProto) -> str:
         load(save(folder, made))
     first, *reasons, _ = str(caught.value).splitlines()
     assert first == "model 'm.onnx' cannot be built, 1 problem:", reasons
-    return reasons[0].strip()
+    found = inspect(folder / "m.onnx")
+    assert found.problems == (reasons[0].strip(),)
+    unsupported = [n for n in found.nodes if n.place == "unsupported"]
+    assert [n.reason for n in found.nodes if n.reason] == [n.reason for n in unsupported]
+    return found.problems[0]
