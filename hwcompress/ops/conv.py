@@ -5,6 +5,7 @@ Weights stand as a matrix [m, taps * channels of a group]: rows of the kernel, i
 the map lies 0. Of `groups` groups, output channels of group g read the input channels of group g alone.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -47,7 +48,7 @@ class Conv:
             _flat(patches[..., a:b]) @ w.T + c
             for (a, b), w, c in zip(spans(x.shape[-1], self.groups), *split(self), strict=True)
         ]
-        return np.concatenate(parts, axis=-1).reshape(*patches.shape[:3], -1)
+        return np.concatenate(parts, axis=-1).reshape(*patches.shape[:3], len(self.weight))
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,7 +96,7 @@ class ConvCodes:
             product_sum(_flat(patches[..., a:b]), w, c)
             for (a, b), w, c in zip(spans(x.shape[-1], self.groups), *split(self), strict=True)
         ]
-        return np.concatenate(parts, axis=-1).reshape(*patches.shape[:3], -1)
+        return np.concatenate(parts, axis=-1).reshape(*patches.shape[:3], len(self.weight))
 
 
 def _check(weight: Shape, bias: Shape, window: Window, groups: int, channels: int) -> None:
@@ -125,4 +126,4 @@ def split(op: Conv | ConvCodes) -> tuple[list[NDArray[Any]], list[NDArray[Any]]]
 
 def _flat(patches: NDArray[Any]) -> NDArray[Any]:
     """[batch * positions, taps * channels]."""
-    return patches.reshape(int(np.prod(patches.shape[:3])), -1)
+    return patches.reshape(math.prod(patches.shape[:3]), math.prod(patches.shape[3:]))
