@@ -46,10 +46,16 @@ GRID: dict[str, list[dict[str, int | str]]] = {
     "hwc_input": [{"BEATS": b, "DATA_W": 7, "TDATA_W": t} for b in (1, 2, 5) for t in (7, 8)],
     "hwc_jump": [{"DEPTH": d, "COUNT": c, "JUMPS": f"{32 * c}'h0"} for d in (1, 2, 5, 8) for c in (2, 8)],
     "hwc_level": [{"MAX": m, "FULL": f} for m in (1, 2, 5) for f in (0, 1)],
+    "hwc_line": [{"LENGTH": l, "STYLE": s} for l in (0, 1, 2, 3, 9, 300) for s in (0, 1, 2)],
     "hwc_live": [{"STAGES": s} for s in (1, 2)],
     "hwc_mac": [{"CAS": c, "ACC": a, "BIAS": b, "P_W": p} for c in (0, 1) for a in (0, 1) for b in (0, 1) for p in (20, 48)],
+    "hwc_max": [{"LANES": n, "TAPS": t, "X_W": w, "X_SIGNED": s, "LEVELS": 4} for n, w in ((1, 1), (3, 5)) for t in (1, 2, 5, 9) for s in (0, 1)] + [{"TAPS": 1, "LEVELS": 0}],
     "hwc_mul_lut": [{"A_W": a, "B_W": b, "A_SIGNED": s, "B_SIGNED": t, "ROWS": r} for r in (0, 1) for a, b in ((1, 1), (3, 3), (1, 8), (8, 1), (8, 8), (5, 9)) for s in (0, 1) for t in (0, 1)],
     "hwc_output": [{"DEPTH": d, "BEATS": b, "DATA_W": 7, "TDATA_W": t, "STYLE": s} for d in (1, 5) for b in (1, 3) for t in (7, 8) for s in (0, 1, 2)],
+    "hwc_patch": [
+        {"COLS": c, "KR": r, "KC": k, "DR": d, "DC": d, "PADDED": p, "PAD": "8'h81", "STYLE": s}
+        for r, k in ((1, 1), (1, 3), (3, 1), (2, 5), (5, 2)) for c in (1, 4) for d in (1, 2, 3) for p, s in ((0, 0), (1, 1), (1, 2))
+    ],
     "hwc_pool": [
         {"LANES": n, "X_W": w, "X_SIGNED": s, "SUM": m, "Y_W": w + m * (1 - s + x), "GROUPS": g, "TAPS": t}
         for n, w in ((1, 1), (3, 5)) for s in (0, 1) for m in (0, 1) for x in (0, 3) for g in (1, 2, 5) for t in (1, 2, 9)
@@ -65,10 +71,24 @@ GRID: dict[str, list[dict[str, int | str]]] = {
     "hwc_rom_tile": [{"BLOCK": b, "FILE": "r"} for b in (0, 1)],
     "hwc_row_dsp": [{"N": 4, "TERMS": t, "SEGMENT": s, "LEVELS": 2, "LIST": f"{24 * max(1, t)}'h0", "X_SIGNED": x, "BIAS": 5} for t in (0, 1, 3, 4) for s in (1, 2, 4) for x in (0, 1)],
     "hwc_row_lut": [{"N": 4, "TERMS": t, "LEVELS": 3, "LIST": f"{24 * max(1, t)}'h830001", "X_SIGNED": x, "BIAS": b} for t in (0, 1, 3, 4) for x in (0, 1) for b in (0, 5)],
+    "hwc_scan": [
+        {"PT": t, "PL": l, "OROWS": 2 + t, "OCOLS": 2 + l + a, "REPLAY": r, "COLLECT": c, "PER_POSITION": p, "DEPTH": d, "STYLE": s}
+        for t, l, a in ((0, 0, 0), (1, 2, 0), (2, 0, 2)) for r in (1, 3) for c, p in ((1, 0), (2, 1), (5, 0)) for d, s in ((1, 0), (4, 1), (5, 2))
+    ] + [
+        {"ROWS": 1, "COLS": 9, "KR": 1, "OROWS": 1, "OCOLS": 7},
+        {"ROWS": 1, "COLS": 1, "KR": 1, "KC": 1, "OROWS": 1, "OCOLS": 1, "DEPTH": 1},
+        {"KR": 1, "KC": 1, "SR": 3, "SC": 3, "OROWS": 2, "OCOLS": 1},
+        {"ROWS": 4096, "COLS": 4096, "KR": 32, "KC": 32, "DR": 2, "PT": 31, "PL": 15, "OROWS": 4096, "OCOLS": 4096},
+    ],
     "hwc_table": [{"LANES": n, "STYLE": s, "FILE": "t"} for n in (1, 2) for s in (0, 1)],
     "hwc_taps": [{"TAPS": t} for t in (1, 2, 4)],
     "hwc_tree": [{"COUNT": c, "LEVELS": 3, "IN_W": i, "OUT_W": o} for c in (1, 2, 5, 8) for i, o in ((4, 7), (4, 5), (8, 6), (3, 12))],
     "hwc_valid": [{"CYCLES": c} for c in (0, 1, 4)],
+    "hwc_walk": [
+        {"SIZE": n, "KERNEL": k, "STRIDE": s, "DILATION": d, "BEFORE": b, "OUT": (n + b + a - (k - 1) * d - 1) // s + 1}
+        for n in (1, 4, 9) for k, d in ((1, 1), (3, 1), (3, 2)) for s in (1, 2, 3) for b in (0, 1, 2) for a in (0, 1, 2)
+        if b <= (k - 1) * d < n + b + a and a <= (k - 1) * d
+    ] + [{"SIZE": 9, "STRIDE": s, "OUT": 2} for s in (1, 2)],
     "hwc_window": [
         {"WORD_W": 12, "DEPTH": 11 * e + m, "SUB": s, "CP": c, "GROUPS": g, "E": e, "REPLAY": r, "COLLECT": j, "PER_POSITION": p, "STYLE": t}
         for s, c, g, e in ((1, 1, 1, 1), (1, 3, 2, 6), (2, 3, 1, 2), (2, 4, 2, 4), (4, 1, 6, 2), (6, 2, 4, 2))
@@ -98,6 +118,9 @@ BAD: list[tuple[str, dict[str, int | str]]] = [
     ("hwc_level", {"MAX": 0}), ("hwc_mac", {"FAMILY": 1, "CAS": 1, "ACC": 1}), ("hwc_mac", {"FAMILY": 2, "A_W": 28}),
     ("hwc_mac", {"FAMILY": 1, "A_W": 26}), ("hwc_mac", {"FAMILY": 5}), ("hwc_output", {"TDATA_W": 7}), ("hwc_ram", {"STYLE": 3}),
     ("hwc_requant", {"LO": -129}), ("hwc_rom", {"STYLE": 2}), ("hwc_row_dsp", {"SEGMENT": 0}), ("hwc_row_lut", {"TERMS": 3, "LEVELS": 1}),
+    ("hwc_line", {"LENGTH": -1}), ("hwc_line", {"STYLE": 3}), ("hwc_max", {"TAPS": 5, "LEVELS": 2}), ("hwc_max", {"LANES": 0}),
+    ("hwc_patch", {"DC": 0}), ("hwc_scan", {"DEPTH": 0}), ("hwc_scan", {"COLLECT": 0}), ("hwc_scan", {"PT": 3}),
+    ("hwc_scan", {"OROWS": 1 << 20, "OCOLS": 1 << 20}), ("hwc_walk", {"BEFORE": 3}), ("hwc_walk", {"OUT": 6}), ("hwc_walk", {"STRIDE": 0}),
     ("hwc_table", {"IN_W": 17}), ("hwc_taps", {"TAPS": 0}), ("hwc_tree", {"COUNT": 5, "LEVELS": 2}),
 ]  # fmt: skip
 

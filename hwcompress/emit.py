@@ -12,6 +12,7 @@ import numpy as np
 from hwcompress.codegen.fixed_onnx import SAME, Boundary, fixed_model
 from hwcompress.codegen.hls import render_hls
 from hwcompress.codegen.scripts import render_scripts
+from hwcompress.codegen.taps import taps
 from hwcompress.codegen.verilog import render_verilog
 from hwcompress.compress.recipe import Compressed
 from hwcompress.config import Config
@@ -156,6 +157,7 @@ def bench_spec(what: Emission) -> BenchSpec:
         stream_port(p.output),
         what.timing.latency_cycles,
         what.timing.interval_cycles,
+        taps(p, what.compressed.graph, what.model.input.name),
     )
 
 

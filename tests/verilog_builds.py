@@ -3,6 +3,7 @@
 
 from pathlib import Path
 
+from hwcompress.codegen.taps import taps
 from hwcompress.codegen.verilog import render_verilog
 from hwcompress.cost.depths import size_buffers
 from hwcompress.cost.schedule import Timing, schedule
@@ -37,6 +38,7 @@ def write_build(graph: Graph[CodeOp], plan: Plan, x: Codes, folder: Path) -> tup
         stream_port(pipeline.output),
         timing.latency_cycles,
         timing.interval_cycles,
+        taps(pipeline, graph),
     )
     write_bench(spec, x, Simulator.of(graph).run(x), folder / "bench")
     return pipeline, timing

@@ -45,10 +45,14 @@ def add_core(core: Core, d: Design, bus: Bus) -> Bus:
     raise TypeError(type(core))
 
 
+def emitted_nets(core: Core) -> tuple[str, str]:
+    """Names of the valid bit and the data that a core drives."""
+    return f"{core.name}_valid", f"{core.name}_y"
+
+
 def _emitted(d: Design, core: Core) -> Bus:
-    valid = d.wire(f"{core.name}_valid")
-    data = d.wire(f"{core.name}_y", core.lanes * core.lane_width)
-    return Bus(valid, data, core.lanes, core.lane_width)
+    valid, data = emitted_nets(core)
+    return Bus(d.wire(valid), d.wire(data, core.lanes * core.lane_width), core.lanes, core.lane_width)
 
 
 @add_core.register

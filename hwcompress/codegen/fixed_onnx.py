@@ -3,7 +3,7 @@
 
 Codes travel as float32 (or float64 where a sum can pass 2^24) integers, maps as [N, channels, rows, columns]. Rounding
 half up is Floor(x + 1/2); sums are MatMul and Conv on integers; tables are Gather. Two outputs: real values in the
-model's own layout, and `codes` in the order of the hardware.
+model's own layout, and `codes` in the order of the hardware. The result of each layer is called `layer_<name>`.
 """
 
 from collections.abc import Sequence
@@ -15,6 +15,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from hwcompress.codegen.taps import layer_value
+from hwcompress.engines.plan import layers
 from hwcompress.ir.fixed import Codes, FixedPoint, Overflow, Rounding
 from hwcompress.ir.graph import CodeOp, Graph
 from hwcompress.ir.order import Order
@@ -57,6 +59,12 @@ class _Builder:
         self.count += 1
         name = output or f"hwc_{self.count}"
         self.nodes.append(helper.make_node(kind, list(inputs), [name], name=f"hwc_node_{self.count}", **attributes))
+        return name
+
+    def rename(self, x: str, name: str) -> str:
+        """Another name for `x`, the result of the last node."""
+        assert self.nodes[-1].output[0] == x
+        self.nodes[-1].output[0] = name
         return name
 
     def constant(self, value: Any, kind: Any = None) -> str:
@@ -238,15 +246,19 @@ def fixed_model(graph: Graph[CodeOp], boundary: Boundary) -> bytes:
     entry = graph.types[graph.input]
     x = b.mapped(_enter(b, boundary, entry.element))
     span = Range.of(entry.element, graph.channels)
+    parts = layers(graph)
+    ends = [*(layer.value for layer in parts[1:]), graph.output]
+    names = {end: layer_value(layer.name, boundary.input_name) for end, layer in zip(ends, parts, strict=True)}
     for node in graph:
         x = b.add(node.op, x, span)
+        x = b.rename(x, names[node.output]) if node.output in names else x
         span = node.op.span(span)
     leave = graph.types[graph.output]
     x = b.flat(b.cast(x, np.float32))
     b.op("Cast", x, output=CODES, to=TensorProto.INT32)
     real = b.ordered(b.op("Mul", x, b.constant(2.0**-leave.element.frac)), boundary.output_order)
     name = boundary.output_name
-    if name in (boundary.input_name, CODES) or name.startswith("hwc_"):
+    if name in (boundary.input_name, CODES, *names.values()) or name.startswith("hwc_"):
         name = "output"
     b.op("Reshape", real, b.constant([-1, *boundary.output_shape], np.int64), output=name)
     inputs = [helper.make_tensor_value_info(boundary.input_name, boundary.input_type, ["N", *boundary.input_shape])]
@@ -268,3 +280,10 @@ def _enter(b: _Builder, boundary: Boundary, kind: FixedPoint) -> str:
     x = b.op("Mul", x, b.constant(1.0 / boundary.input_scale))
     x = b.op("Floor", b.op("Add", x, b.constant(0.5)))
     return b.cast(b.clip(x, kind.min_code, kind.max_code), np.float32)
+
+
+def with_outputs(model: bytes, names: Sequence[str]) -> bytes:
+    """A model with more of its values as outputs; onnxruntime finds their types."""
+    loaded = onnx.load_model_from_string(model)
+    loaded.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names)
+    return loaded.SerializeToString()

@@ -73,7 +73,9 @@ def head_resources(head: Direct | Buffer | Lines | Scan) -> Resources:
     if isinstance(head, Scan):
         lut, ff = maps.scan(head)
         width, depth = head.line_bits
-        return Resources(0, lut, ff, blocks + (bram18(width, depth) if width and head.lines is Store.BLOCK else 0))
+        return Resources(
+            0, lut, ff, blocks + (bram18(width, depth) if width and depth > 2 and head.lines is Store.BLOCK else 0)
+        )
     lut, ff = maps.window(head) if isinstance(head, Lines) else logic.buffer(head)
     return Resources(0, lut, ff, blocks)
 

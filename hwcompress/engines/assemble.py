@@ -17,7 +17,7 @@ from hwcompress.engines.plan import Layer, LayerPlan, Plan
 from hwcompress.engines.pool import MaxUnrolled, PoolLanes
 from hwcompress.ir.fixed import Codes, FixedPoint, Rounding
 from hwcompress.ir.graph import CodeOp, Graph
-from hwcompress.ir.types import Range
+from hwcompress.ir.types import Range, TensorType
 from hwcompress.ops import AffineCodes, Chosen, ConvCodes, DenseCodes, MaxPoolCodes, Requant, SumPoolCodes, Table
 from hwcompress.ops.exact import sum_width
 
@@ -27,8 +27,10 @@ def assemble(graph: Graph[CodeOp], plan: Plan, top: str = "hwc_top") -> Pipeline
     x_type = graph.types[graph.input].element
     parts = planned_layers(graph, plan.flat)
     entry = parts[0].x
+    if isinstance(parts[0].product, DenseCodes):  # to which all elements are alike
+        entry = TensorType(entry.elements, entry.element)
     port = port_elements(parts[0], plan.layers[parts[0].name])
-    state = State(port, entry.grid, entry.channels, x_type.width, Range.of(x_type, entry.channels))
+    state = State(port, entry.grid, entry.channels, x_type.width, Range.of(x_type, parts[0].x.channels))
     for layer in parts:
         _add_layer(state, layer, plan.layers[layer.name], plan)
     y = graph.types[graph.output]

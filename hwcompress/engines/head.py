@@ -218,7 +218,7 @@ class Scan:
     store: Store  # of the FIFO
     lines: Store  # of the line memories
 
-    latency = 2  # of the pair
+    latency = 1  # of the pair
 
     @property
     def width(self) -> int:
@@ -276,8 +276,7 @@ class Scan:
     @property
     def line_bits(self) -> tuple[int, int]:
         """Width and depth of all line memories together, side by side."""
-        rows = (self.window.kernel[0] - 1) * self.window.dilation[0]
-        return rows * self.width, self.grid[1]
+        return (self.window.kernel[0] - 1) * self.width, self.window.dilation[0] * self.grid[1] - 1
 
     def _ends(self, axis: int) -> Codes:
         """Row (column) of the last tap of each output row (column)."""

@@ -71,7 +71,7 @@ def reads(layer: Layer, choice: LayerPlan) -> int:
 def port_elements(layer: Layer, choice: LayerPlan) -> int:
     """Elements of a beat of the network's input, from what its first layer reads."""
     read = reads(layer, choice)
-    if layer.x.grid and layer.x.channels % read:
+    if layer.x.grid and layer.x.channels % read and not isinstance(layer.product, DenseCodes):
         return layer.x.channels
     return read
 

@@ -23,23 +23,25 @@ def plan_network(graph: Graph[CodeOp], goal: Goal) -> Planned:
     small = _small_maps(graph, goal)
     if goal.reuse is not None or search.all_fixed():
         if small and goal.reuse == 1:
-            flat = finished(Search(graph, goal, flat=True).fixed())
+            way = Search(graph, goal, flat=True)
+            flat = finished(way.fixed())
             if not flat.estimate.total.over(goal.budget):
-                return _accept(flat, goal)
-        return _accept(finished(search.fixed()), goal)
+                return _accept(flat, goal, way.steps(flat))
+        found = finished(search.fixed())
+        return _accept(found, goal, search.steps(found))
     if not small:
         return _planned(search)
-    found: list[Planned] = []
+    plans: list[Planned] = []
     misfits: list[DoesNotFit] = []
     for way in (search, Search(graph, goal, flat=True)):
         try:
-            found.append(_planned(way))
+            plans.append(_planned(way))
         except DoesNotFit as error:
             misfits.append(error)
-    if not found:
+    if not plans:
         raise misfits[0]
     aimed = goal.interval is not None or goal.latency is not None
-    return min(found, key=lambda p: p.rank() if aimed else (p.timing.interval_cycles, *p.rank()))
+    return min(plans, key=lambda p: p.rank() if aimed else (p.timing.interval_cycles, *p.rank()))
 
 
 def _small_maps(graph: Graph[CodeOp], goal: Goal) -> bool:
@@ -73,18 +75,18 @@ def _choose(search: Search, goal: Goal) -> Planned:
     return search.fastest()
 
 
-def _accept(found: Planned, goal: Goal) -> Planned:
-    """A plan that the user fixed is built whatever the target holds; an explicit limit binds."""
+def _accept(found: Planned, goal: Goal, steps: int) -> Planned:
+    """A plan that the user fixed is built whatever the target holds; an explicit limit binds. steps: of its slowest layer."""
     over = found.estimate.total.over(goal.budget)
     if binding := [k for k in over if k in goal.explicit]:
         raise DoesNotFit(misfit(found, goal, binding))
     notes = list(found.notes)
     if over:
         notes.append(f"exceeds the target's budget in {', '.join(over)}; built all the same, since the reuse was given")
-    if goal.reuse is not None and found.timing.interval_cycles > goal.reuse:
+    if goal.reuse is not None and found.timing.interval_cycles > steps:
         notes.append(
-            f"interval {found.timing.interval_cycles} for a reuse of {goal.reuse}: the layers' widths do not divide "
-            "each other, and what joins them takes longer. Try: a reuse that is a power of two"
+            f"interval {found.timing.interval_cycles}, though no layer takes more than {steps} cycles: the layers' widths "
+            "do not divide each other, and what joins them takes longer. Try: a reuse that is a power of two"
         )
     for name, limit, value in (
         ("interval", goal.interval, found.timing.interval_cycles),

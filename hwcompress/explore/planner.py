@@ -114,6 +114,11 @@ class Search:
             foldings.append(folded)
         return self.fewest(foldings, interval)
 
+    def steps(self, found: Planned) -> int:
+        """Cycles that the slowest layer takes for a frame."""
+        plans = found.plan.layers
+        return max(s.sizes.steps((plans[s.name].pe, plans[s.name].simd)) for s in self.spaces)
+
     def within(self, interval: int, segment: int = SEGMENTS[0]) -> Planned:
         """The plan with the fewest DSPs whose steps are at most `interval`."""
         return self.fewest(self.foldings(interval), interval, segment)

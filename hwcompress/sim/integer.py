@@ -255,8 +255,7 @@ def step_of(op: CodeOp, x: Range) -> Step:
         return lambda v: entries[v.astype(np.intp) - base]
     if isinstance(op, Product):
         kind = floats_for(_reach(op, op.bias, x))
-        ones: Reals = np.ones(op.bias.shape[-1])
-        return _product(op, ones, op.bias.astype(np.float64), kind)
+        return _product(op, np.ones(op.bias.shape, dtype=np.float64), op.bias.astype(np.float64), kind)
     if isinstance(op, MaxPoolCodes):
         return _reduced(op.window, op.fill, np.maximum)
     if isinstance(op, SumPoolCodes):

@@ -16,6 +16,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from hwcompress.codegen.taps import Tap
 from hwcompress.errors import BadInput, ShapeError
 from hwcompress.ir.fixed import Codes
 from hwcompress.resources import folder
@@ -70,6 +71,7 @@ class BenchSpec:
     output: PortSpec
     latency_cycles: int
     interval_cycles: int
+    taps: tuple[Tap, ...] = ()  # the input port, then every layer; of use only after a difference
 
 
 def pack(codes: Codes, port: PortSpec) -> list[str]:
@@ -114,7 +116,7 @@ def write_bench(spec: BenchSpec, x_codes: Codes, y_codes: Codes, folder_: Path) 
     write_frames(spec, x_codes, y_codes, folder_)
     record = asdict(spec) | {"schema": 1, "frames": len(x_codes)}
     (folder_ / "bench.json").write_text(json.dumps(record, indent=2) + "\n")
-    (folder_ / "hwc_bench.vh").write_text(_macros(spec))
+    (folder_ / "hwc_bench.vh").write_text(macros(spec))
     for name in SHIPPED:
         shutil.copyfile(folder("hdl_tests") / name, folder_ / name)
 
@@ -153,7 +155,7 @@ def _check(codes: Codes, port: PortSpec, what: str) -> None:
         raise ShapeError(f"bench {what}: codes in {low}..{high} wanted, {codes.min()}..{codes.max()} found")
 
 
-def _macros(spec: BenchSpec) -> str:
+def macros(spec: BenchSpec) -> str:
     """The header that fits the harness to the design."""
     x, y = spec.input, spec.output
     values: dict[str, object] = {
@@ -176,9 +178,10 @@ def read_spec(bench: Path) -> tuple[BenchSpec, int]:
     """The spec of a bench folder and the number of frames stored in it."""
     try:
         record: dict[str, Any] = json.loads((bench / "bench.json").read_text())
+        taps = tuple(_tap(tap) for tap in record.get("taps", ()))
         ports = [_port(record[key]) for key in ("input", "output")]
         plain = {key: record[key] for key in ("top", "interface", "latency_cycles", "interval_cycles")}
-        return BenchSpec(input=ports[0], output=ports[1], **plain), int(record["frames"])
+        return BenchSpec(input=ports[0], output=ports[1], taps=taps, **plain), int(record["frames"])
     except FileNotFoundError:
         raise BadInput(
             f"{bench.parent}: a build directory with bench/bench.json wanted, none found. Try: hwcompress compile MODEL"
@@ -191,6 +194,11 @@ def _port(record: dict[str, Any]) -> PortSpec:
     lists = {key: tuple(record.get(key, ())) for key in ("shifts", "sizes", "axes")}
     plain: dict[str, Any] = record | lists
     return PortSpec(**plain)
+
+
+def _tap(record: dict[str, Any]) -> Tap:
+    plain: dict[str, Any] = record | {"grid": tuple(record["grid"])}
+    return Tap(**plain)
 
 
 def read_words(path: Path, count: int) -> list[str]:

@@ -51,7 +51,7 @@ def features(pipeline):
     found = set()
     for core in pipeline.cores():
         if isinstance(core, MaxUnrolled):
-            found.add((MaxUnrolled, "in order" if core.index is None else int(core.index.min() < 0)))
+            found.add((MaxUnrolled, "in order" if core.index is None else bool(core.index.min() < 0)))
     for island in pipeline.islands:
         head = island.head
         found.add((type(head), type(island.cores[0]) if island.cores else None))
@@ -239,6 +239,17 @@ def test_a_changed_library_is_seen(tmp_path):
         if not seen:
             unseen.append(mutation)
     assert unseen == []
+
+
+@pytest.mark.csim
+@pytest.mark.slow
+def test_a_whole_map_in_a_beat(tmp_path):
+    x = TensorType(2, FixedPoint(5, 2), grid=(3, 4))
+    op = MaxPoolCodes(Window((2, 2), (2, 1), before=(1, 1)), 3)
+    graph = Graph("flat", "v0", 2, (Node("n", op, "v0", "v1"),), {"v0": x, "v1": op.infer(x)}, x.grid)
+    pipeline = assemble(graph, Plan({"pool_0": LayerPlan(16, 1)}, Interface.AXIS, 2, flat=True))
+    frames = random_frames(graph, FRAMES, 1)
+    assert np.array_equal(build([pipeline], tmp_path, ["-O0"]).run(0, frames), reference(graph, frames))
 
 
 def test_the_text_is_the_same_each_time():

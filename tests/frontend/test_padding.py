@@ -158,7 +158,7 @@ HOSTS = {
     "two": ([node("ReduceMean", "p", "y", axes=[2, 3]), node("Exp", "p", "z")], {"y": 1, "z": 1}),
     "outputs": ([node("Identity", "p", "y"), node("Transpose", "p", "z")], {"y": 1, "z": 1}),
     "reductions": (
-        [node("ReduceMean", "p", "y", axes=[2, 3]), node("ReduceMean", "p", "z", axes=[3])],
+        [node("ReduceMean", "p", "y", axes=[2, 3]), node("ReduceMean", "p", "z", axes=[2, 3], keepdims=0)],
         {"y": 1, "z": 1},
     ),
 }
