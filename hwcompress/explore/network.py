@@ -76,7 +76,10 @@ def _choose(search: Search, goal: Goal) -> Planned:
 
 
 def _accept(found: Planned, goal: Goal, steps: int) -> Planned:
-    """A plan that the user fixed is built whatever the target holds; an explicit limit binds. steps: of its slowest layer."""
+    """A plan that the user fixed is built whatever the target holds; an explicit limit binds.
+
+    steps: cycles that its slowest layer takes.
+    """
     over = found.estimate.total.over(goal.budget)
     if binding := [k for k in over if k in goal.explicit]:
         raise DoesNotFit(misfit(found, goal, binding))
@@ -85,8 +88,8 @@ def _accept(found: Planned, goal: Goal, steps: int) -> Planned:
         notes.append(f"exceeds the target's budget in {', '.join(over)}; built all the same, since the reuse was given")
     if goal.reuse is not None and found.timing.interval_cycles > steps:
         notes.append(
-            f"interval {found.timing.interval_cycles}, though no layer takes more than {steps} cycles: the layers' widths "
-            "do not divide each other, and what joins them takes longer. Try: a reuse that is a power of two"
+            f"interval {found.timing.interval_cycles}, though no layer takes more than {steps} cycles: the layers' "
+            "widths do not divide each other, and what joins them takes longer. Try: a reuse that is a power of two"
         )
     for name, limit, value in (
         ("interval", goal.interval, found.timing.interval_cycles),

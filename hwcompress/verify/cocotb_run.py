@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Child process: build or run one simulation through cocotb's runner. Argument: a JSON file written by simulate.py.
+"""Child process: build or run one simulation through cocotb's runner. Argument: a JSON file written by running.py.
 
 A process of its own, because the runner reads the environment, ends the interpreter when a simulation fails, and must
 be stoppable as a whole.
@@ -12,7 +12,17 @@ from typing import Any
 
 from cocotb_tools import runner as runners
 
+TOP = "hwc_harness"
 TIMESCALE = ("1ns", "1ps")
+DUMP = """module cocotb_iverilog_dump;
+  reg [8*1024-1:0] name;
+  initial
+    if ($value$plusargs("waves=%s", name)) begin
+      $dumpfile(name);
+      $dumpvars(0, hwc_harness);
+    end
+endmodule
+"""
 
 
 class Verilator(runners.Verilator):
@@ -22,17 +32,24 @@ class Verilator(runners.Verilator):
         return [[word for word in command if word != "--public-flat-rw"] for command in super()._build_command()]
 
 
+class Icarus(runners.Icarus):
+    """The module that writes the waveform is plain Verilog-2005, as all that is compiled with it."""
+
+    def _create_iverilog_dump_file(self) -> None:
+        self.iverilog_dump_file.write_text(DUMP)
+
+
 def main(job_file: Path) -> None:
     job: dict[str, Any] = json.loads(job_file.read_text())
     fast = job["simulator"] == "verilator"
-    runner = Verilator() if fast else runners.get_runner("icarus")
+    runner = Verilator() if fast else Icarus()
     if job["action"] == "build":
         runner.build(
             sources=[Path(source) for source in job["sources"]],
             includes=job["includes"],
             defines=job["defines"],
             build_args=job["build_args"],
-            hdl_toplevel="hwc_harness",
+            hdl_toplevel=TOP,
             build_dir=job["folder"],
             timescale=TIMESCALE,
             waves=job["waves"],
@@ -40,16 +57,19 @@ def main(job_file: Path) -> None:
         )
         return
     sys.path.insert(0, job["bench"])  # the runner hands sys.path on to the simulator's Python
+    waves: str | None = job["waves"]
     runner.test(
         test_module="network_bench",
-        hdl_toplevel="hwc_harness",
+        hdl_toplevel=TOP,
         hdl_toplevel_lang="verilog",
+        testcase=job["check"],
         build_dir=job["folder"],
         test_dir=job["cwd"],
         results_xml=str(Path(job["cwd"]) / "results.xml"),
-        plusargs=job["plusargs"],
+        test_args=["--trace-file", waves] if fast and waves else [],
+        plusargs=[*job["plusargs"], *([f"+waves={waves}"] if waves and not fast else [])],
         seed=job["seed"],
-        waves=job["waves"],
+        waves=bool(waves),
         timescale=TIMESCALE,
     )
 
