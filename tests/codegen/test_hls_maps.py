@@ -172,7 +172,7 @@ def map_network():
     product(ConvCodes, 6, 4, Window((2, 2)), 6)
     add(AffineCodes(rng.integers(-16, 16, x.shape), kind, (), rng.integers(-64, 64, x.shape)))
     requant()
-    add(SumPoolCodes(Window(x.grid)))
+    add(SumPoolCodes(Window((x.shape[0], x.shape[1]))))
     requant()
     product(DenseCodes, 4, 6)
     graph = Graph("map", "v0", 4, tuple(nodes), types, grid)
