@@ -191,7 +191,7 @@ def _buffer(width: int, elements: int, per_word: int, columns: int, luts: int) -
 
 def buffer_store(width: int, depth: int, luts: int) -> Store:
     """Block RAM for buffers whose LUTRAM would cost more than `luts` LUTs for each RAMB18."""
-    if depth <= 64:
+    if depth <= 64 or not width:
         return Store.LOGIC
     sites = 8 * ceil_div(width, 7) * ceil_div(depth, 64)
     return Store.BLOCK if sites > luts * bram18(width, depth) else Store.LOGIC

@@ -14,7 +14,7 @@ from hwcompress.cost.estimate import Estimate, estimate
 from hwcompress.cost.schedule import Timing, first_latency, ideal_interval, schedule
 from hwcompress.engines.assemble import assemble
 from hwcompress.engines.base import Product, Store
-from hwcompress.engines.head import Direct
+from hwcompress.engines.head import Direct, Scan
 from hwcompress.engines.pipeline import Pipeline
 from hwcompress.engines.plan import LayerPlan, Plan
 from hwcompress.errors import DoesNotFit
@@ -347,6 +347,9 @@ def stored(pipeline: Pipeline, luts: int) -> Pipeline:
     for k, island in enumerate(islands):
         head = island.head
         if not isinstance(head, Direct):
-            islands[k] = replace(island, head=replace(head, store=choices.buffer_store(head.width, head.depth, luts)))
+            head = replace(head, store=choices.buffer_store(head.width, head.depth, luts))
+            if isinstance(head, Scan):
+                head = replace(head, lines=choices.buffer_store(*head.line_bits, luts))
+            islands[k] = replace(island, head=head)
     out = choices.buffer_store(pipeline.output.data_bits, pipeline.output_depth, luts)
     return replace(pipeline, islands=tuple(islands), output_store=out)

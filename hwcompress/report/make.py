@@ -16,7 +16,7 @@ from hwcompress.engines.base import Product, Stream
 from hwcompress.engines.dense import DenseFolded, DenseUnrolled
 from hwcompress.engines.elementwise import AffineLanes, DepthwiseLanes
 from hwcompress.engines.flat import planned_layers
-from hwcompress.engines.plan import Layer, Plan, layers
+from hwcompress.engines.plan import Layer, LayerPlan, Plan, layers
 from hwcompress.explore.planner import Planned
 from hwcompress.frontend.model import Model
 from hwcompress.hw.cells import Resources
@@ -257,7 +257,17 @@ def _layer(graph: Graph[CodeOp], layer: Layer, made: Layer, planned: Planned) ->
         inputs=layer.inputs,
         outputs=layer.outputs,
         positions=layer.positions,
+        multiplier_use=multiplier_use(layer, made, choice, planned.timing.interval_cycles),
     )
+
+
+def multiplier_use(layer: Layer, made: Layer, choice: LayerPlan, interval: int) -> float | None:
+    """Share of its multipliers' clocks in which a layer's products fall; None where no matrix is multiplied."""
+    if not layer.matrix:
+        return None
+    products = layer.matrix.weight.size * layer.positions
+    multipliers = products if made.flat else min(choice.pe, layer.outputs) * choice.simd
+    return round(products / (multipliers * interval), 4)
 
 
 def accuracy_part(

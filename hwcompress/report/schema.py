@@ -144,6 +144,7 @@ class LayerPart(Part):
     inputs: int | None = None
     outputs: int | None = None
     positions: int = 1  # of the output map
+    multiplier_use: float | None = None  # products / (multipliers x the network's interval); idle lanes are multipliers
 
 
 class VerificationPart(Part):

@@ -15,6 +15,7 @@ CELLS = (("DSP", "dsp"), ("LUT", "lut"), ("FF", "ff"), ("RAMB18", "bram18"))
 EXACT = ("dsp", "bram18")
 GOOD, BAD = "green", "bold red"
 SHOWN = 3  # failures listed of a run
+FAILURE = 240  # characters of one
 
 
 def new_table(left: Iterable[str], right: Iterable[str]) -> Table:
@@ -112,21 +113,23 @@ def layers(report: Report) -> RenderableType | None:
     if not report.layers:
         return None
     slowest = max(layer.interval_cycles for layer in report.layers)
-    numbers = ["Reuse", "PE x SIMD", "Engine", "DSP", "LUT", "FF", "RAMB18", "Latency", "Interval"]
+    numbers = ["Reuse", "PE x SIMD", "Use %", "Engine", "DSP", "LUT", "FF", "RAMB18", "Latency", "Interval"]
     table = new_table(["Layer"], ["Shape", *numbers])
     for x in report.layers:
         mark = "*" if x.interval_cycles == slowest else ""
         cells = (count(getattr(x, key)) for _, key in CELLS)
         size = f"{x.pe} x {x.simd}"
         cycles = (count(x.latency_cycles), count(x.interval_cycles) + mark)
-        table.add_row(cell(x.name), _shape(x), count(x.reuse), size, shown(x.strategy), *cells, *cycles)
+        use = "-" if x.multiplier_use is None else f"{100 * x.multiplier_use:.1f}"
+        table.add_row(cell(x.name), _shape(x), count(x.reuse), size, use, shown(x.strategy), *cells, *cycles)
     return titled("Layers: hardware (* sets the interval)", table)
 
 
 def _shape(layer: LayerPart) -> str:
     if layer.inputs is None or layer.outputs is None:
         return "-"
-    return f"{layer.inputs} -> {layer.outputs}"
+    positions = f" x {layer.positions}" if layer.positions > 1 else ""
+    return f"{layer.inputs} -> {layer.outputs}{positions}"
 
 
 def formats(report: Report) -> RenderableType | None:
@@ -157,7 +160,7 @@ def verification(report: Report) -> RenderableType | None:
             _beside(v.interval_cycles, estimate.interval_cycles),
         )
         table.add_row(shown(v.simulator), result, count(v.vectors), count(v.outputs), count(v.mismatches), *cycles)
-    failures = [f"  {shown(v.simulator)}: {shown(f, 160)}" for v in report.verification for f in v.failures[:SHOWN]]
+    failures = [f"  {shown(v.simulator)}: {shown(f, FAILURE)}" for v in report.verification for f in v.failures[:SHOWN]]
     return titled("Verification: codes of the design against the simulator", table, *(Text(f, BAD) for f in failures))
 
 
