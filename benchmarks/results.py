@@ -4,8 +4,8 @@
     python benchmarks/results.py            # all rows; what was measured is kept in build/results
     python benchmarks/results.py --table    # only write the table from the rows that are there
 
-A row: compile with data, Verilator and g++ on 1,000 frames, Icarus on 20, Yosys on the whole top. Estimates and
-accuracy are made anew in every run; simulations and synthesis are repeated only where an emitted file has changed.
+A row: compile with data, Verilator and g++ on 1,000 frames, Icarus on 20 (convolutional models: 100 and 4), Yosys on the
+whole top. Estimates and accuracy are made anew in every run; simulations and synthesis are repeated only where an emitted file has changed.
 Needs the models and data beside the repository (../shared) and the extras sim, hls, synth.
 """
 
@@ -28,9 +28,11 @@ from hwcompress.errors import HwcError
 ROOT = Path(__file__).resolve().parent.parent
 ROWS = ROOT / "build" / "results"
 FRAMES = {"verilator": 1000, "icarus": 20, "csim": 1000}
+FEW = {"verilator": 100, "icarus": 4, "csim": 100}  # of convolutional models
+CONVOLUTIONAL = ("lenet5", "mnist8", "jet_conv")
 
-# model: (reuse, strategy) of each row
-RUNS: dict[str, tuple[tuple[int, str], ...]] = {
+# model: (reuse or interval goal, strategy) of each row
+RUNS: dict[str, tuple[tuple[int | str, str], ...]] = {
     "sk_iris_mlp": ((4, "dsp"), (16, "auto"), (1, "dsp")),
     "sk_breast_cancer_mlp": ((8, "auto"), (32, "dsp"), (1, "dsp")),
     "jet_keras_3layer": ((16, "dsp"), (64, "auto"), (256, "dsp"), (1, "dsp")),
@@ -39,6 +41,11 @@ RUNS: dict[str, tuple[tuple[int, str], ...]] = {
     "mlperf_tiny_ad_autoencoder": ((640, "dsp"), (1280, "dsp"), (2560, "dsp")),
     "jet_three_layer_keras": ((8, "dsp"), (32, "auto"), (128, "dsp"), (1, "dsp")),
     "jet_three_layer_bn_keras": ((16, "auto"), (32, "dsp"), (512, "dsp"), (1, "dsp")),
+    "jet_conv1d_small_keras": ((4, "auto"), (15, "dsp"), (1, "auto")),
+    "jet_conv2d_small_mp_keras": (("interval 2500", "auto"), ("interval 10000", "dsp"), (1, "auto")),
+    "mnist8_cntk": (("interval 4000", "dsp"), ("interval 20000", "auto"), ("interval 1000", "dsp")),
+    "lenet5_tanh_mnist": (("interval 5000", "dsp"), ("interval 20000", "auto"), ("interval 1000", "dsp")),
+    "lenet5_caffe_mnist": (("interval 20000", "auto"), ("interval 5000", "dsp"), ("interval 50000", "dsp")),
 }
 
 
@@ -48,13 +55,13 @@ Made by `python benchmarks/results.py` (rows: `build/results/*.json`). 8-bit wei
 samples of the training data, evaluated on all test samples; target dsp27x18.
 
 - **Codes** compared at full speed and found equal to the integer simulator: Verilator on 1,000 frames, Icarus on 20, the HLS
-  C++ compiled by g++ on 1,000; the benches also run with random pauses, resets and broken frames.
+  C++ compiled by g++ on 1,000 (convolutional models: 100, 4, 100); the benches also run with random pauses, resets and broken frames.
 - **Latency, interval**: cycles, estimated before emission and measured by both simulators: one number where all are equal.
 - **DSP, BRAM18, LUT, FF**: one number where estimate and Yosys (`synth_xilinx -family xcup -flatten`) are equal, else
   estimate / Yosys. LUT are sites: LUT1-6 and SRL one, RAM32M16 and RAM64M8 eight.
 - Jet models: no labels are available; inputs are N(0, 1) vectors, so only agreement and SQNR say anything.
 
-| Model | Reuse | Engine | Score float -> fixed | Agreement % | SQNR dB | Latency | Interval | Codes Verilator | Icarus | g++ | DSP | BRAM18 | LUT | FF |
+| Model | Reuse, or goal | Engine | Score float -> fixed | Agreement % | SQNR dB | Latency | Interval | Codes Verilator | Icarus | g++ | DSP | BRAM18 | LUT | FF |
 """
 
 
@@ -78,10 +85,15 @@ def emitted(build: Path) -> str:
     return digest.hexdigest()
 
 
-def measured(design: hwcompress.Design) -> dict[str, Any]:
+def frames_of(name: str) -> dict[str, int]:
+    """Frames of each simulation."""
+    return FEW if name.startswith(CONVOLUTIONAL) else FRAMES
+
+
+def measured(design: hwcompress.Design, counts: dict[str, int]) -> dict[str, Any]:
     """Simulations and synthesis of a design that has been written."""
     out: dict[str, Any] = {}
-    for kind, frames in FRAMES.items():
+    for kind, frames in counts.items():
         start = time.time()
         out[kind] = asdict(design.verify(kind, vectors=frames)) | {"seconds": round(time.time() - start, 1)}
     start = time.time()
@@ -91,19 +103,20 @@ def measured(design: hwcompress.Design) -> dict[str, Any]:
     return out
 
 
-def row(cases: ModuleType, folder: Path, name: str, reuse: int, strategy: str, path: Path) -> dict[str, Any]:
+def row(cases: ModuleType, folder: Path, name: str, setting: int | str, strategy: str, path: Path) -> dict[str, Any]:
     """One line of the table; `path` holds what was measured before."""
     data = cases.prepare(name, folder)
     start = time.process_time()
-    design = hwcompress.compile(
-        folder / "models" / f"{name}.onnx", data=data, reuse=reuse, strategy=strategy, backend="both"
-    )
+    goal = {"reuse": setting} if isinstance(setting, int) else {"interval": int(setting.split()[1])}
+    model = folder / "models" / f"{name}.onnx"
+    design = hwcompress.compile(model, data=data, strategy=strategy, backend="both", **goal)
     seconds = time.process_time() - start
-    build = design.write(path.with_suffix(""), vectors=max(FRAMES.values()))
+    counts = frames_of(name)
+    build = design.write(path.with_suffix(""), vectors=max(counts.values()))
     report, digest = design.report, emitted(build)
     out: dict[str, Any] = {
         "model": name,
-        "reuse": reuse,
+        "reuse": setting,
         "strategy": strategy,
         "compile_cpu_s": round(seconds, 2),
         "emitted": digest,
@@ -114,7 +127,7 @@ def row(cases: ModuleType, folder: Path, name: str, reuse: int, strategy: str, p
     before = json.loads(path.read_text()) if path.exists() else {}
     if before.get("emitted") == digest:
         return out | {k: before[k] for k in (*FRAMES, "yosys")}
-    return out | measured(design)
+    return out | measured(design, counts)
 
 
 def _cell(estimate: int, measured: int) -> str:
@@ -163,6 +176,15 @@ def table(rows: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def place(name: str, setting: int | str, strategy: str) -> Path:
+    """Where a row is kept."""
+    return ROWS / f"{name}_{str(setting).replace(' ', '_')}_{strategy}.json"
+
+
+def _order(run: tuple[int | str, str]) -> tuple[int, str]:
+    return int(str(run[0]).rpartition(" ")[2]), run[1]
+
+
 def main() -> int:
     """Run what is missing, then write the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -175,7 +197,7 @@ def main() -> int:
     ROWS.mkdir(parents=True, exist_ok=True)
     order = [(name, *runs[k]) for k in range(4) for name, runs in RUNS.items() if k < len(runs)]  # a row of each first
     for name, reuse, strategy in order:
-        path = ROWS / f"{name}_{reuse}_{strategy}.json"
+        path = place(name, reuse, strategy)
         if options.table or name not in options.models:
             continue
         print(f"{name} reuse {reuse} {strategy}", flush=True)
@@ -186,7 +208,7 @@ def main() -> int:
             continue
         path.write_text(json.dumps(found, indent=1))
     paths = [
-        ROWS / f"{name}_{reuse}_{strategy}.json" for name, runs in RUNS.items() for reuse, strategy in sorted(runs)
+        place(name, reuse, strategy) for name, runs in RUNS.items() for reuse, strategy in sorted(runs, key=_order)
     ]
     rows: list[dict[str, Any]] = [json.loads(path.read_text()) for path in paths if path.exists()]
     if rows:
