@@ -2,7 +2,7 @@
 """cocotb tests of one whole design inside hwc_harness. `hwcompress simulate` builds, starts and reads them.
 
 HWC_BENCH_RUN names a JSON file: {"spec", "stored", "vectors", "paused", "brief", "seed", "expected", "stimulus",
-"results"}; brief: all checks with fewer frames, for slow simulators.
+"results"}; brief: all checks with fewer frames, for slow simulators; perhaps "alone": the frames to send alone.
 Every test adds its record to the results file: {"codes", "mismatches", "failures": [text, ...], ...}.
 """
 
@@ -31,6 +31,7 @@ TIMED = 12  # frames that make an interval measurement
 KEPT = 256  # frames whose times the harness keeps
 PAUSES = ((64, 0, 64, 0), (200, 3, 30, 0), (20, 0, 200, 7), (8, 255, 8, 255))  # source n/256, dwell; sink n/256, dwell
 RECORDS: dict[str, dict[str, Any]] = {}
+BASES: list[int] = []  # first frame of each run of the present test
 
 
 class Record:
@@ -41,6 +42,7 @@ class Record:
         self.mismatches = 0
         self.failures: list[str] = []
         self.times: dict[str, int] = {}
+        self.first: dict[str, int] | None = None  # the first wrong frame
 
 
 def check(body: Callable[[Any, Record], Coroutine[Any, Any, None]]) -> Any:
@@ -51,6 +53,7 @@ def check(body: Callable[[Any, Record], Coroutine[Any, Any, None]]) -> Any:
         if any(record["failures"] for record in RECORDS.values()):
             return
         record = Record()
+        BASES.clear()
         await body(dut, record)
         RECORDS[body.__name__] = vars(record)
         Path(RUN["results"]).write_text(json.dumps(RECORDS, indent=2))
@@ -81,11 +84,12 @@ async def reset(dut: Any) -> None:
 
 async def begin(dut: Any, frames: int, base: int = 0, pauses: tuple[int, ...] = (0, 0, 0, 0)) -> None:
     """Let the harness send `frames` frames."""
+    BASES.append(base % RUN["stored"])
     dut.run.value = 0
+    dut.base.value = BASES[-1]  # taken over while no run is under way
     await ClockCycles(dut.aclk, 2)
     await FallingEdge(dut.aclk)
     dut.frames.value = frames
-    dut.base.value = base % RUN["stored"]
     dut.source_pause.value, dut.source_dwell.value, dut.sink_pause.value, dut.sink_dwell.value = pauses
     dut.run.value = 1
 
@@ -99,6 +103,19 @@ async def finish(dut: Any, record: Record, what: str) -> None:
     record.codes += frames * OUT["elements"]
     record.mismatches += int(dut.mismatches.value) + lost
     record.failures += [f"{what}: {text}" for text in _complaints(dut, frames, seen)]
+    record.first = record.first or _first_wrong(dut, frames, seen)
+
+
+def _first_wrong(dut: Any, frames: int, seen: int) -> dict[str, int] | None:
+    """The first frame whose beats are wrong, too few or too many: where it is stored, which one it is of which run."""
+    stored, base = RUN["stored"], BASES[-1]
+    if dut.wrong.value:
+        offset = (int(dut.wrong_frame.value) - base) % stored  # or a multiple of `stored` later
+    elif dut.hang.value or dut.surplus.value:
+        offset = min(seen, frames - 1)
+    else:
+        return None
+    return {"frame": (base + offset) % stored, "run": len(BASES), "offset": offset, "frames": frames}
 
 
 def _complaints(dut: Any, frames: int, seen: int) -> Iterator[str]:
@@ -165,7 +182,7 @@ async def random_pauses(dut: Any, record: Record) -> None:
 async def frame_alone(dut: Any, record: Record) -> None:
     """A frame's results come out without any beat of the next frame, each time."""
     await start(dut)
-    for k in range(1 if BRIEF else 3):
+    for k in RUN.get("alone") or range(1 if BRIEF else 3):
         await begin(dut, 1, base=k)
         await finish(dut, record, f"frame {k} alone")
 
@@ -200,7 +217,7 @@ async def protocol(dut: Any, record: Record) -> None:
     due = _frames(Path(RUN["expected"]), OUT, words)
     await start(dut)
     dut.manual.value = 1
-    link = Link(dut, rng)
+    link = Link(dut, rng, {data: k for k, data in enumerate(sent)})
     await link.pass_on(record, "good frames", [(sent[k % words], due[k % words]) for k in range(2 if BRIEF else 4)])
     if dut.frame_error.value:
         record.failures.append("good frames: frame_error raised")
@@ -224,7 +241,8 @@ async def protocol(dut: Any, record: Record) -> None:
 class Link:
     """The design between a source and a sink that pause at random."""
 
-    def __init__(self, dut: Any, rng: random.Random) -> None:
+    def __init__(self, dut: Any, rng: random.Random, stored: dict[bytes, int]) -> None:
+        self.stored = stored  # number of each frame
         clock = (dut.aclk, dut.aresetn)
         self.source = AxiStreamSource(AxiStreamBus.from_prefix(dut, "s_axis"), *clock, reset_active_level=False)
         self.sink = AxiStreamSink(AxiStreamBus.from_prefix(dut, "m_axis"), *clock, reset_active_level=False)
@@ -236,11 +254,12 @@ class Link:
         """Send every frame, demand one output frame for each, compare where the result is known."""
         for data, _ in frames:
             await self.source.send(AxiStreamFrame(data))
-        for k, (_, due) in enumerate(frames):
+        for k, (data, due) in enumerate(frames):
             try:
                 got = await with_timeout(self.sink.recv(), (20 * TURN + 20_000) * PERIOD, "ns")
             except SimTimeoutError:
                 record.failures.append(f"{what}: output frame {k} of {len(frames)} does not come")
+                self._note(record, data)
                 return
             if len(got.tdata) != OUT["beats"] * _octets(OUT):
                 record.failures.append(f"{what}: output frame {k} has {len(got.tdata)} bytes")
@@ -248,10 +267,17 @@ class Link:
                 wrong = _different(bytes(got.tdata), due)
                 record.codes += OUT["elements"]
                 record.mismatches += wrong
-                record.failures += [f"{what}: {wrong} wrong codes in output frame {k}"] if wrong else []
+                if wrong:
+                    record.failures.append(f"{what}: {wrong} wrong codes in output frame {k}")
+                    self._note(record, data)
         await ClockCycles(self.sink.clock, 32)
         if not self.sink.empty():
             record.failures.append(f"{what}: {self.sink.count()} output frames too many")
+
+    def _note(self, record: Record, data: bytes) -> None:
+        """A wrong frame, if it is a stored one; of no run of the harness."""
+        if record.first is None and data in self.stored:
+            record.first = {"frame": self.stored[data], "run": 0, "offset": 0, "frames": 0}
 
 
 def _octets(port: dict[str, Any]) -> int:

@@ -10,6 +10,7 @@ from hwcompress.hw import devices
 from hwcompress.report import files, html
 from hwcompress.report.schema import Report, SynthesisPart, VerificationPart
 from hwcompress.verify.csim import csim as run_csim
+from hwcompress.verify.running import WAVES, waves_file
 from hwcompress.verify.simulate import FRAMES, Verification, simulate
 from hwcompress.verify.synth import Family, Synthesis, synthesize
 
@@ -36,6 +37,11 @@ class Build:
             result = simulate(self.folder, simulator, vectors, waves)
         self._update(self.report.with_verification(VerificationPart.model_validate(asdict(result))))
         return result
+
+    def waves(self, simulator: Run) -> Path | None:
+        """The waveform that a simulator wrote, if there is one."""
+        path = waves_file(self.folder, simulator) if simulator in WAVES else None
+        return path if path and path.is_file() else None
 
     def synthesize(self, pnr: bool = False) -> Synthesis:
         """Run Yosys, and place and route where the target has it."""

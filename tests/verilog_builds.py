@@ -3,6 +3,9 @@
 
 from pathlib import Path
 
+import numpy as np
+
+from hwcompress.codegen.fixed_onnx import Boundary, fixed_model
 from hwcompress.codegen.taps import taps
 from hwcompress.codegen.verilog import render_verilog
 from hwcompress.cost.depths import size_buffers
@@ -28,9 +31,7 @@ def write_build(graph: Graph[CodeOp], plan: Plan, x: Codes, folder: Path) -> tup
     """verilog/ and bench/ of a build directory; the pipeline and its estimated timing."""
     pipeline = pipeline_of(graph, plan)
     timing = schedule(pipeline)
-    (folder / "verilog").mkdir(parents=True)
-    for name, text in render_verilog(pipeline).items():
-        (folder / "verilog" / name).write_text(text)
+    write_verilog(pipeline, folder)
     spec = BenchSpec(
         pipeline.top,
         pipeline.interface.value,
@@ -42,3 +43,19 @@ def write_build(graph: Graph[CodeOp], plan: Plan, x: Codes, folder: Path) -> tup
     )
     write_bench(spec, x, Simulator.of(graph).run(x), folder / "bench")
     return pipeline, timing
+
+
+def write_verilog(pipeline: Pipeline, folder: Path) -> None:
+    """verilog/ of a build directory."""
+    (folder / "verilog").mkdir(parents=True, exist_ok=True)
+    for name, text in render_verilog(pipeline).items():
+        (folder / "verilog" / name).write_text(text)
+
+
+def write_model(graph: Graph[CodeOp], folder: Path) -> None:
+    """model.fixed.onnx of a build directory: rows in the order of the hardware."""
+    x, y = graph.types[graph.input], graph.types[graph.output]
+    step = np.full(graph.elements, x.element.step)
+    double = 11
+    ends = Boundary("x", [graph.elements], double, step, "y", [y.elements])
+    (folder / "model.fixed.onnx").write_bytes(fixed_model(graph, ends))

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from hwcompress.cli import jobs
-from hwcompress.cli.options import BuildFolder, ConfigFile, Debug, Explain, Json, ModelFile, planning
+from hwcompress.cli.options import BuildFolder, ConfigFile, Debug, Explain, Json, ModelFile, Waves, planning
 from hwcompress.version import __version__
 
 app = typer.Typer(
@@ -46,12 +46,13 @@ def compile_(
     config: ConfigFile = None,
     json: Json = False,
     explain: Explain = False,
+    waves: Waves = False,
     debug: Debug = False,
     *,
     options: Options,
 ) -> None:
     """Import, compress, plan, emit and report: the main job."""
-    jobs.compile_model(model, config, options, json, explain)
+    jobs.compile_model(model, config, options, json, explain, waves)
 
 
 @app.command()
@@ -108,7 +109,7 @@ def simulate(
     simulator: Annotated[str | None, typer.Option(metavar="S", help="verilator, icarus or both. [verilator]")] = None,
     vectors: Annotated[str | None, typer.Option(metavar="N", help="Frames. [1,000; Icarus 50, or 20 if long]")] = None,
     csim: Annotated[bool, typer.Option("--csim", help="The HLS C++ with g++, alone or beside --simulator.")] = False,
-    waves: Annotated[bool, typer.Option("--waves", help="Keep the waveforms, under BUILD/bench.")] = False,
+    waves: Waves = False,
     json: Json = False,
     debug: Debug = False,
 ) -> None:

@@ -13,7 +13,7 @@ from hwcompress.cli import screen
 from hwcompress.errors import BadInput, quote
 
 if TYPE_CHECKING:
-    from hwcompress.build import Run
+    from hwcompress.build import Build, Run
     from hwcompress.config import Config
     from hwcompress.report.schema import Report, VerificationPart
 
@@ -36,9 +36,13 @@ def configuration(file: str | None, options: Options) -> "Config":
     return config.merge(config_file.load(file), options, "command line")
 
 
-def compile_model(model: str, file: str | None, options: Options, json: bool, explain: bool) -> None:
+def compile_model(
+    model: str, file: str | None, options: Options, json: bool, explain: bool, waves: bool = False
+) -> None:
     """compile."""
     config = configuration(file, options)
+    if waves and set(runs_of(config)) <= {"csim"}:
+        raise BadInput(f"--waves: a run of a Verilog simulator wanted, none found (--verify {config.verify})")
     from hwcompress import api
     from hwcompress.build import open_build
 
@@ -50,11 +54,18 @@ def compile_model(model: str, file: str | None, options: Options, json: bool, ex
         for run in runs:
             if progress:
                 progress(str(run), -1)
-            build.verify(run, config.vectors)
+            build.verify(run, config.vectors, waves=waves)
     show(build.report, json, explain)
     if not json:
+        say_waves(build, runs, waves)
         screen.say(f"Build directory: {quote(str(folder), 300)[1:-1]} (report.html, report.json)")
     finish(build.report, runs)
+
+
+def say_waves(build: "Build", runs: "list[Run]", waves: bool) -> None:
+    """Where the waveforms are."""
+    for path in filter(None, map(build.waves, runs)) if waves else ():
+        screen.say(f"Waveform: {quote(str(path), 300)[1:-1]}")
 
 
 def runs_of(config: "Config") -> list["Run"]:
@@ -99,6 +110,8 @@ def simulate_build(
                 progress(str(run), -1)
             build.verify(run, count, waves=waves)
     show(build.report, json, False, only=("verification",))
+    if not json:
+        say_waves(build, runs, waves)
     finish(build.report, runs)
 
 

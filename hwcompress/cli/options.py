@@ -57,6 +57,7 @@ FIELDS = frozenset(c.field for c in PLANNING)
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout, nothing else.")]
 Explain = Annotated[bool, typer.Option("--explain", help="Print every decision and its reason.")]
+Waves = Annotated[bool, typer.Option("--waves", help="Write the waveforms of what is simulated, under BUILD/bench.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Print tracebacks.")]
 ConfigFile = Annotated[
     str | None, typer.Option("--config", metavar="FILE.toml", help="Options from a file; the command line wins.")

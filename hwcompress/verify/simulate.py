@@ -38,14 +38,14 @@ def simulate(build: Path, simulator: Simulator, vectors: int | None, waves: bool
     vectors = vectors or (FEW[brief(spec, simulator)] if simulator == "icarus" else FRAMES)
     frames = stored_frames(build, vectors)
     bench = Bench(build.resolve(), spec, simulator, frames, min(vectors, frames.stored), waves)
-    here = run_folder(build, simulator)
+    here = run_folder(bench.build, simulator)
     bench.prepare(here)
     records = bench.run(bench.executable(here), here)
     found = _verdict(bench, records, here)
     if waves and not waves_file(build, simulator).is_file():
         raise ToolFailed(f"{simulator}: the waveform {waves_file(build, simulator)} wanted, none found")
     changed = [f"verilog/{name}: other contents than were emitted" for name in changed_memories(build)]
-    texts = (*locate(bench, records), *found.failures, *changed)
+    texts = (*locate(bench, records), *changed, *found.failures)
     return replace(found, mismatches=found.mismatches + len(changed), failures=texts)
 
 

@@ -2,6 +2,7 @@
 """The frames a bench runs on: those stored with the build, and more of them from model.fixed.onnx when asked for."""
 
 import importlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,12 +56,22 @@ def random_codes(port: PortSpec, count: int, seed: int = 0) -> Codes:
 
 def run_onnx(model: Path, spec: BenchSpec, x: Codes) -> Codes:
     """Output codes [n, elements] of the fixed-point ONNX model, run by onnxruntime."""
+    return onnx_values(model, spec, x, ())[0].reshape(len(x), spec.output.elements)
+
+
+def onnx_values(model: Path, spec: BenchSpec, x: Codes, names: Sequence[str]) -> list[Codes]:
+    """Output codes of the fixed-point ONNX model, then its values of these names; each [n, elements] in our order."""
     if not model.is_file():
-        raise ToolFailed(f"{model}: the fixed-point model wanted for more vectors than are stored, not found")
-    onnxruntime: Any = importlib.import_module("onnxruntime")  # heavy, and seldom needed
+        raise ToolFailed(f"{model}: the fixed-point model wanted, whose codes the design must give; not found")
+    onnxruntime: Any = importlib.import_module("onnxruntime")  # heavy, and seldom needed, as onnx is below
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+    source: str | bytes = str(model)
+    if names:
+        from hwcompress.codegen.fixed_onnx import with_outputs
+
+        source = with_outputs(model.read_bytes(), names)
+    session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
     entry = session.get_inputs()[0]
     kind = str(entry.type).removeprefix("tensor(").removesuffix(")")
     dtype = np.dtype(NAMES.get(kind, kind))
@@ -69,5 +80,13 @@ def run_onnx(model: Path, spec: BenchSpec, x: Codes) -> Codes:
     reals = order.apply(x * spec.input.scale()).astype(dtype).reshape(len(x), *shape)
     batch = entry.shape[0] if isinstance(entry.shape[0], int) else 1024
     parts = [reals[k : k + batch] for k in range(0, len(reals), batch)]
-    answers = [np.asarray(session.run([CODES], {entry.name: part})[0], dtype=np.int64) for part in parts]
-    return np.concatenate(answers).reshape(len(x), spec.output.elements)
+    answers = [session.run([CODES, *names], {entry.name: part}) for part in parts]
+    return [
+        _raster(np.concatenate([np.asarray(a, dtype=np.int64) for a in column]))
+        for column in zip(*answers, strict=True)
+    ]
+
+
+def _raster(value: Codes) -> Codes:
+    """Maps [n, channels, rows, columns] as [n, elements], channels innermost."""
+    return (value.transpose(0, 2, 3, 1) if value.ndim == 4 else value).reshape(len(value), -1)

@@ -135,6 +135,28 @@ def test_simulate_records_what_it_measured(command, golden, monkeypatch):
     assert "equal" in Path("b/report.html").read_text()
 
 
+def test_it_is_said_where_the_waveforms_are(command, monkeypatch):
+    stub = Stub().install(monkeypatch)
+    build(Path("b"))
+    for run, name in (("icarus", "waves.fst"), ("verilator", "waves.vcd")):
+        path = Path("b/bench") / f"run_{run}" / name
+        path.parent.mkdir(parents=True)
+        path.write_text("x")
+        assert f"Waveform: {path}\n" in command("simulate", "b", "--simulator", run, "--waves")
+        assert "Waveform" not in command("simulate", "b", "--simulator", run)
+        assert "Waveform" not in command("simulate", "b", "--simulator", run, "--waves", "--json")
+    command("compile", "m.onnx", "--verify", "icarus", "--waves")
+    assert stub.asked[-1] == ("icarus", None, True)
+
+
+def test_waves_without_a_simulator_are_refused(command, monkeypatch):
+    Stub().install(monkeypatch)
+    for options in ((), ("--verify", "icarus", "--backend", "hls")):
+        text = command("compile", "m.onnx", "--waves", *options)
+        assert text.startswith("exit 2")
+        assert "--waves: a run of a Verilog simulator wanted, none found" in text
+
+
 def test_csim_alone_runs_no_simulator(command, monkeypatch):
     stub = Stub().install(monkeypatch)
     build(Path("b"))

@@ -10,6 +10,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from hwcompress.errors import BadInput, ToolFailed
+from hwcompress.verify.running import waves_file
 from hwcompress.verify.simulate import Verification, simulate
 from tests.verify.dut import AXIS_TEXT, FAULTS, VALID, VALID_TEXT, faulty, make_build
 
@@ -49,6 +50,14 @@ def _expect(found: Verification, fault: str) -> None:
     wanted = FAULTS[fault][2] or ""
     assert found.mismatches > 0
     assert any(wanted in text for text in found.failures), found.failures
+
+
+@pytest.mark.parametrize("simulator", SIMULATORS)
+def test_waveforms_are_written(tmp_path, simulator):
+    build = make_build(tmp_path / "b")
+    assert simulate(build, simulator, 20, waves=True).mismatches == 0
+    waves = waves_file(build, simulator).read_bytes()
+    assert b"m_axis_tvalid" in waves if simulator == "verilator" else len(waves) > 1000  # VCD is text, FST is not
 
 
 @pytest.mark.icarus
