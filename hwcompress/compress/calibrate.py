@@ -10,6 +10,7 @@ import numpy as np
 from hwcompress.compress.formats import FRAC_LIMIT, minmax_frac, mse_frac, percentile_frac, thinned
 from hwcompress.compress.quantize import Quantized, Quantizer, Types
 from hwcompress.compress.stages import Stage
+from hwcompress.errors import BadInput
 from hwcompress.ir.fixed import FixedPoint, Format, Reals
 from hwcompress.ir.graph import Graph, Op
 from hwcompress.ops.lookup import MAX_TABLE_BITS, Lookup
@@ -17,6 +18,7 @@ from hwcompress.ops.lookup import MAX_TABLE_BITS, Lookup
 METHODS = ("minmax", "percentile", "mse")
 OUTPUT_BITS = 16
 BLIND_BITS = 4  # before the point, of an input without data and without a type: -8 .. 8
+BEYOND = 2.0 ** (FRAC_LIMIT + 32)  # where intervals end: what follows reads a type, and none reaches so far
 FEW = 256  # calibration samples below which their extremes say too little
 MARGIN = 4 / 3  # by which ranges are then widened; the input's own are the sensor's
 WIDE = 12  # bits from which that costs nothing that matters
@@ -110,13 +112,26 @@ def survey(quantizer: Quantizer, request: Request) -> list[Site]:
     sites = [Site("input", bits, bool((values < 0).any()), values, first, entry)]
     for k, stage in enumerate(parts):
         if x is None:
-            value = stage.interval(value)
+            value = stage.interval(value).clip(-BEYOND, BEYOND)
         if not stage.typed:
             continue
         site = _site(stage, parts[k + 1 :], thinned(value) if x is None else quantizer.seen[k], request)
         roomy = x is not None and site.feeds is None and (len(x) < FEW or site.bits >= WIDE)
         sites.append(replace(site, roomy=roomy))
+    for site in sites if x is not None else ():
+        _check_reach(site)
     return sites
+
+
+def _check_reach(site: Site) -> None:
+    """Nothing, if a type can hold the values that were seen.
+
+    Raises:
+        BadInput: they are so large that all would saturate.
+    """
+    top = float(np.abs(site.values).max(initial=0.0))
+    if site.fixed is None and top >= 2.0 ** (site.bits + FRAC_LIMIT):
+        raise BadInput(f"{site.key}: its values over the data reach {top:.3g}; no type of {site.bits} bits holds them")
 
 
 def _reader(after: Sequence[Stage]) -> Lookup | None:

@@ -67,7 +67,7 @@ def row_fracs(weight: Reals, bits: int, per_channel: bool) -> Codes:
     """Fraction bits of each row [m] by least squared error; at most 7 apart, one for all if not per channel."""
     signed = bits > 1
     if not per_channel:
-        return np.full(len(weight), mse_frac(weight, bits, signed), dtype=np.int64)
+        return np.full(len(weight), mse_frac(thinned(weight), bits, signed), dtype=np.int64)
     coarse = minmax_frac(weight, bits, signed)
-    rows = [mse_frac(row, bits, signed) if row.any() else coarse for row in weight]
+    rows = [mse_frac(thinned(row), bits, signed) if row.any() else coarse for row in weight]
     return np.clip(np.array(rows, dtype=np.int64), coarse, coarse + 7)

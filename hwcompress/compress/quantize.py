@@ -62,7 +62,10 @@ class Quantizer:
     def _measure(self, x: Reals) -> None:
         """Run the float network once over the calibration data."""
         for stage in self.stages:
-            y = stage.run_product(x)
+            with np.errstate(over="ignore", invalid="ignore"):
+                y = stage.run_product(x)
+            if not np.isfinite(y).all():
+                raise BadInput(f"{stage.layer}: its values over the data are beyond any number; use other data")
             self.means.append(y.reshape(-1, y.shape[-1]).mean(axis=0))
             x = stage.finish(y)
             self.seen.append(thinned(x))
@@ -138,7 +141,7 @@ class _Walk:
         try:
             kind = op.infer(self.kind)
         except (ShapeError, BadInput) as error:
-            raise BadInput(f"{stage.layer}: {error}; give the layer other types or fewer bits") from None
+            raise _refused(stage, error) from None
         if codes is not None:
             codes = step_of(op, self.span)(codes)
         return self._on(stage, part, op, kind, codes)
@@ -207,15 +210,17 @@ class _Walk:
                 sums = sums.astype(floats_for(op.span(self.span).largest()), copy=False)
                 sums += change
                 kind = op.infer(self.kind)
+        except _Refused:
+            raise
         except (ShapeError, BadInput) as error:
-            raise BadInput(f"{stage.layer}: {error}; give the layer other types or fewer bits") from None
+            raise _refused(stage, error) from None
         return self._on(stage, "acc", op, kind, sums)
 
     def _coarser(self, product: Dense | Conv | Affine, weight: Reals, fracs: Codes) -> Codes:
         """Fraction bits lowered where the bias would otherwise rule the accumulator."""
         reach = np.abs(weight).sum(axis=1) * max(abs(self.kind.element.min_code), self.kind.element.max_code)
         bias = np.abs(product.bias).reshape(-1, len(weight)).max(axis=0) * 2.0**self.kind.element.frac
-        excess = np.log2(np.maximum(bias, 1e-300) / np.maximum(reach, 1e-300))
+        excess = np.log2(np.maximum(bias, 1e-300)) - np.log2(np.maximum(reach, 1e-300))
         drop = np.where(bias > 4 * reach, np.ceil(excess - 2), 0).clip(0, None)
         return np.maximum(fracs - np.minimum(drop, fracs - fracs.min()).astype(np.int64), fracs.min())
 
@@ -227,13 +232,18 @@ class _Walk:
         return Quantized(graph, output)
 
 
+class _Refused(BadInput):
+    """A layer whose numbers do not fit; names it already."""
+
+
+def _refused(stage: Stage, reason: object) -> _Refused:
+    return _Refused(f"{stage.layer}: {reason}; give the layer other types or fewer bits")
+
+
 def _bias_codes(stage: Stage, bias: Reals) -> Codes:
     """Rounded half up, where they can be accumulator codes at all."""
     if not np.abs(bias).max(initial=0.0) < 2.0 ** (MAX_WIDTH - 1):
-        raise BadInput(
-            f"{stage.layer}: its bias is too large beside its products for {MAX_WIDTH} bits; "
-            "give the layer other types or fewer bits"
-        )
+        raise _refused(stage, f"its bias is too large beside its products for {MAX_WIDTH} bits")
     return np.floor(bias + 0.5).astype(np.int64)
 
 

@@ -11,10 +11,10 @@ from hwcompress.compress.calibrate import Choice, Request, calibrate
 from hwcompress.compress.mixed import ANCHOR, mix
 from hwcompress.compress.stages import Stage, run_stages, stages
 from hwcompress.config import Config, LayerConfig
-from hwcompress.errors import BadInput
+from hwcompress.errors import BadInput, quote
 from hwcompress.ir.fixed import Codes, Format, Reals
 from hwcompress.ir.graph import CodeOp, Graph, Op
-from hwcompress.ops import Conv, Dense
+from hwcompress.ops import Affine, Conv, Dense
 from hwcompress.passes.dead import drop_dead
 from hwcompress.passes.pipeline import simplify
 from hwcompress.passes.preprocess import scale_input
@@ -22,6 +22,7 @@ from hwcompress.sim.reference import widest
 
 UNEVEN = 2  # bits between the ranges of input channels from which one exponent each is tried
 MOST = 1 << 26  # elements of the largest value over all calibration samples
+LARGEST = float(np.finfo(np.float32).max)  # of a constant
 BETTER = 0.8  # output error against one exponent for all, below which they are taken
 
 
@@ -42,11 +43,12 @@ def compress(graph: Graph[Op], x: Reals | None, config: Config) -> Compressed:
     """Simplify, prune, quantize. x: calibration data [samples, n] or None.
 
     Raises:
-        BadInput: a wish does not fit the network.
+        BadInput: a wish does not fit the network, or no types fit its numbers.
     """
     explain: list[str] = []
     simple = simplify(graph, explain)
     parts = stages(simple)
+    _check_constants(parts)
     products = [(s.layer, s.node) for s in parts if s.product is not None]
     config.check_patterns(dict.fromkeys([*products, *((s.layer, s.node) for s in parts)]))
     few = list[str]()
@@ -78,6 +80,26 @@ def compress(graph: Graph[Op], x: Reals | None, config: Config) -> Compressed:
         (*few, *empty, *mixing, *choice.notes, *scaling),
         tuple(explain),
     )
+
+
+def _check_constants(parts: Sequence[Stage]) -> None:
+    """Nothing, if all constants are of a size with which the arithmetic to come stays finite.
+
+    Raises:
+        BadInput: they are not.
+    """
+    for stage in parts:
+        top = max((float(np.abs(values).max(initial=0.0)) for values in _constants(stage)), default=0.0)
+        if not top <= LARGEST:
+            where = f"{stage.layer} ({quote(stage.node)})"
+            raise BadInput(f"{where}: its constants reach {top:.3g}; up to {LARGEST:.3g} are supported, as in float32")
+
+
+def _constants(stage: Stage) -> tuple[Reals, ...]:
+    product = stage.product
+    if product is None:
+        return ()
+    return (product.scale if isinstance(product, Affine) else product.weight, product.bias)
 
 
 def uneven_exponents(x: Reals) -> Codes:

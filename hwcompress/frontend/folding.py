@@ -12,7 +12,7 @@ from hwcompress.frontend.raw import Array, Refusal, is_array, is_list
 from hwcompress.frontend.tensors import type_name
 from hwcompress.frontend.use import Use, integers, normal_axes
 
-MAX_ELEMENTS = 1 << 26  # of one folded constant: 64 Mi
+MAX_ELEMENTS = 1 << 24  # of one folded constant
 MAX_PRODUCTS = 1 << 33  # of one folded matrix product: about a second
 
 

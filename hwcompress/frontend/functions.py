@@ -8,6 +8,7 @@ from onnx import FunctionProto, ModelProto, NodeProto, inliner
 from hwcompress.errors import BadInput, quote
 
 MAX_NODES = 100_000  # after expansion
+STANDARD = ("", "ai.onnx", "ai.onnx.ml")  # domains whose operators have a meaning already
 
 Key = tuple[str, str, str]
 
@@ -20,11 +21,13 @@ def inline(model: ModelProto) -> None:
     """Replace every call of a function of the model by its body.
 
     Raises:
-        BadInput: functions call each other in a circle, or expand to more than MAX_NODES nodes.
+        BadInput: functions call each other in a circle, or expand to more than MAX_NODES nodes; or one is called like
+            an operator of the standard, which runtimes understand in different ways, or with too many operands.
     """
     if not model.functions:
         return
     functions = {(f.domain, f.name, f.overload): f for f in model.functions}
+    _check(model, functions)
     sizes: dict[Key, int] = {}
     for key in functions:
         _measure(key, functions, sizes)
@@ -38,6 +41,22 @@ def inline(model: ModelProto) -> None:
             f"the model's functions cannot be expanded ({quote(str(error))}); inline them when exporting"
         ) from None
     model.CopyFrom(expanded)
+
+
+def _check(model: ModelProto, functions: dict[Key, FunctionProto]) -> None:
+    for function in model.functions:
+        if function.domain in STANDARD:
+            raise BadInput(
+                f"function {quote(function.name)} of the model has the name of an operator of ONNX; "
+                "inline the model's functions when exporting"
+            )
+    for node in (n for nodes in (model.graph.node, *(f.node for f in model.functions)) for n in nodes):
+        called = functions.get(_key(node))
+        if called and (len(node.input) > len(called.input) or len(node.output) > len(called.output)):
+            raise BadInput(
+                f"function {quote(called.name)} of the model is called with {len(node.input)} inputs and "
+                f"{len(node.output)} outputs; it has {len(called.input)} and {len(called.output)}"
+            )
 
 
 def _measure(start: Key, functions: dict[Key, FunctionProto], sizes: dict[Key, int]) -> None:

@@ -12,13 +12,15 @@ from hwcompress.frontend.parse import Parsed, batch, host_ops, notes, parse
 from hwcompress.frontend.tail import free_model, tail_model
 from hwcompress.ir.graph import Graph, Node, Op, check_chain
 
+MOST_PROBLEMS = 30  # in one message
+
 
 def load(path: Path) -> Model:
     """The network in an ONNX file.
 
     Raises:
         BadInput: the file cannot be read or is damaged.
-        UnsupportedModel: it holds something that cannot be built; the message lists all of it.
+        UnsupportedModel: it holds something that cannot be built; the message lists all, or the first of many.
     """
     parsed = parse(path)
     if parsed.problems or parsed.input is None:
@@ -55,7 +57,10 @@ def inspect(path: Path) -> Inspection:
 
 def _list_problems(path: Path, problems: Sequence[str]) -> str:
     head = f"model {quote(path.name)} cannot be built, {len(problems)} problem{'s' if len(problems) > 1 else ''}:"
-    return "\n  ".join([head, *problems]) + "\nhwcompress inspect shows every node of the model and where it would run."
+    shown = list(problems[:MOST_PROBLEMS])
+    if len(problems) > MOST_PROBLEMS:
+        shown.append(f"... and {len(problems) - MOST_PROBLEMS} more")
+    return "\n  ".join([head, *shown]) + "\nhwcompress inspect shows every node of the model and where it would run."
 
 
 def _graph(parsed: Parsed, source: str, start: Layout) -> Graph[Op]:

@@ -166,7 +166,7 @@ def _clip(layout: Layout, lo: float, hi: float) -> Step:
         raise Refusal("a bound is NaN")
     low = -math.inf if lo <= -FLOAT32_MAX else lo
     high = math.inf if hi >= FLOAT32_MAX else hi
-    if (math.isinf(min(low, high)) and min(low, high) > 0) or (math.isinf(max(low, high)) and max(low, high) < 0):
+    if min(low, high) == math.inf or high == -math.inf:
         raise Refusal(f"bounds {lo} and {hi} leave no finite value")
     ops: tuple[Op, ...] = () if (low, high) == (-math.inf, math.inf) else (Clip(min(low, high), high),)
     return Step(ops, layout)

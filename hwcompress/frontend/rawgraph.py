@@ -8,6 +8,7 @@ from onnx import AttributeProto, ModelProto, NodeProto, TensorProto, ValueInfoPr
 
 from hwcompress.errors import BadInput, UnsupportedModel, quote
 from hwcompress.frontend.layout import MAX_SAMPLE, UNKNOWN_BATCH, Layout, show
+from hwcompress.frontend.limits import MAX_RANK
 from hwcompress.frontend.model import ModelInput, Port
 from hwcompress.frontend.proto import captured
 from hwcompress.frontend.raw import Opaque, RawNode
@@ -134,6 +135,8 @@ def _layout(where: str, port: Port, batched: bool) -> Layout:
         if isinstance(d, str) and axis > 0:
             hint = "all but the batch must be fixed when exporting"
             raise UnsupportedModel(f"{where}: dimension {axis} is {quote(d)}; {hint}")
+    if len(port.shape) > MAX_RANK:
+        raise UnsupportedModel(f"{where} has {len(port.shape)} dimensions; up to {MAX_RANK} are supported")
     dims = tuple(UNKNOWN_BATCH if isinstance(d, str) else d for d in port.shape)
     if not dims or any(d <= 0 for d in dims):
         raise UnsupportedModel(f"{where} has shape {show(dims)}; every dimension must be at least 1")

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hwcompress.errors import BadInput, quote
+from hwcompress.frontend.limits import too_wide
 from hwcompress.frontend.raw import RawNode
 from hwcompress.frontend.spelling import HARDWARE, HOST
 from hwcompress.frontend.survey import Survey
@@ -47,8 +48,20 @@ def split(survey: Survey, source: str | None) -> Split:
     if source is not None and not (problems or general or any(survey.steps[node.index].ops for node in chain)):
         problems, general = _nothing(survey, rest[0] if rest else None)
     if not (problems or general):
-        problems = survey.refuse_padding(end, "the hardware ends behind it")
+        problems = survey.refuse_padding(end, "the hardware ends behind it") or _too_wide(survey, source, chain)
     return Split(chain, end, rest, _on_host(survey, rest, ahead), problems, tuple(general))
+
+
+def _too_wide(survey: Survey, source: str | None, chain: tuple[RawNode, ...]) -> dict[int, str]:
+    """The first operator that would need too many lanes."""
+    read = survey.layouts[source] if source is not None else None
+    for node in chain:
+        step = survey.steps[node.index]
+        reason = too_wide(read, step.layout) if step.ops and read is not None else ""
+        if reason:
+            return {node.index: reason}
+        read = step.layout
+    return {}
 
 
 def _nothing(survey: Survey, stop: RawNode | None) -> tuple[dict[int, str], list[str]]:

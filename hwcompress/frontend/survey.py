@@ -11,6 +11,7 @@ from hwcompress.errors import BadInput
 from hwcompress.frontend.folding import MAX_ELEMENTS, fold
 from hwcompress.frontend.hostlayout import answer, same
 from hwcompress.frontend.layout import Layout, Unpadded
+from hwcompress.frontend.limits import MAX_CONSTANTS, check_rank, check_work, constants
 from hwcompress.frontend.places import fills
 from hwcompress.frontend.raw import Array, Mixed, Opaque, RawNode, Refusal
 from hwcompress.frontend.rawgraph import RawGraph
@@ -18,8 +19,6 @@ from hwcompress.frontend.spatial import Want
 from hwcompress.frontend.spelling import HARDWARE, HOST, SAME_SHAPE, TAKES_PADDING
 from hwcompress.frontend.tensors import decode
 from hwcompress.frontend.use import JOINS, Step, Use
-from hwcompress.ir.graph import Op
-from hwcompress.ops import Affine, Conv, Dense
 
 BUDGET = 2 * MAX_ELEMENTS  # elements of all folded constants together
 NOT_SUPPORTED = "this operator is not supported"
@@ -81,14 +80,14 @@ class Survey:
 
 
 def survey(
-    graph: RawGraph, start: Mapping[str, Layout | None], constants: Mapping[str, Array | Opaque] | None = None
+    graph: RawGraph, start: Mapping[str, Layout | None], known: Mapping[str, Array | Opaque] | None = None
 ) -> Survey:
     """Look at every node, with the layouts of the inputs given (None: of unknown shape).
 
-    `constants`: those that an earlier survey of the same dimensions has found.
+    `known`: constants that an earlier survey of the same dimensions has found.
     """
     result = Survey(graph, dict(start))
-    result.constants.update({k: v for k, v in (constants or {}).items() if not isinstance(v, Opaque)})
+    result.constants.update({k: v for k, v in (known or {}).items() if not isinstance(v, Opaque)})
     result.free.update({name: layout for name, layout in start.items() if layout is not None and not layout.shape})
     spent = 0
     for node in graph.nodes:
@@ -157,19 +156,15 @@ def _dynamic(result: Survey, node: RawNode) -> None:
 
 
 def _hardware(result: Survey, node: RawNode) -> Step:
-    """What the node becomes, if its constants still find room."""
+    """What the node becomes, if it is of a sensible size and its constants still find room."""
     step = _settled(result, node)
-    result.stored += sum(_elements(op) for op in step.ops)
-    if result.stored > BUDGET:
-        raise Refusal(f"the constants of the model come to more than {BUDGET} elements")
+    check_rank(step.layout)
+    for op in step.ops:
+        check_work(op, step.layout)
+        result.stored += constants(op)
+    if result.stored > MAX_CONSTANTS:
+        raise Refusal(f"the constants of the model come to more than {MAX_CONSTANTS} elements")
     return step
-
-
-def _elements(op: Op) -> int:
-    """Of the constants that an operator holds."""
-    if isinstance(op, Affine):
-        return op.scale.size + op.bias.size
-    return op.weight.size if isinstance(op, Conv | Dense) else 0
 
 
 def _settled(result: Survey, node: RawNode) -> Step:

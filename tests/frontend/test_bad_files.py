@@ -157,7 +157,7 @@ def test_sizes_that_do_not_fit(tmp_path):
 def test_huge_constants_are_refused_before_they_are_made(big, tmp_path):
     nodes = [node("ConstantOfShape", "s", "c"), node("Add", "x c", "y")]
     found = refused(tmp_path, model(nodes, {"s": np.array([big], np.int64)}), UnsupportedModel)
-    assert f"a constant of shape [{big}] is larger than 67108864 elements" in found
+    assert f"a constant of shape [{big}] is larger than 16777216 elements" in found
 
 
 def test_constants_that_double_are_refused(tmp_path):
