@@ -12,18 +12,38 @@ from bench import RTL, Case, Port, check, codes
 
 pytestmark = pytest.mark.hdl
 
-E2_MODEL = Path(__file__).parent / "models" / "DSP48E2.v"
+MODELS = Path(__file__).parent / "models"
+E2_MODEL = MODELS / "DSP48E2.v"
 E1_CONFIGS = [(cas, acc, bias) for cas, acc, bias in itertools.product((0, 1), repeat=3) if not (cas and (acc or bias))]
 E2_CONFIGS = list(itertools.product((0, 1), repeat=3))
+CELLS = {1: "DSP48E1", 2: "DSP48E2", 3: "MULT18X18D", 4: "SB_MAC16", 5: "DSP58"}
+MOST = {1: (25, 18), 2: (27, 18), 3: (18, 18), 4: (16, 16), 5: (27, 24)}  # bits of the operands
+CONFIGS = {1: E1_CONFIGS, 2: E2_CONFIGS, 3: E2_CONFIGS, 4: E1_CONFIGS, 5: E2_CONFIGS}
+
+
+def shipped(folder: str, cell: str) -> str:
+    """A simulation model that Yosys ships."""
+    pyosys = pytest.importorskip("pyosys")
+    text = (Path(pyosys.__file__).parent / "share" / folder / "cells_sim.v").read_text()
+    found = re.search(rf"^module {cell}\b.*?^endmodule", text, re.M | re.S)
+    assert found
+    return found.group(0) + "\n"
 
 
 def e1_model() -> str:
     """The DSP48E1 model that Yosys ships."""
-    pyosys = pytest.importorskip("pyosys")
-    text = (Path(pyosys.__file__).parent / "share" / "xilinx" / "cells_sim.v").read_text()
-    found = re.search(r"^module DSP48E1\b.*?^endmodule", text, re.M | re.S)
-    assert found
-    return found.group(0) + "\n"
+    return shipped("xilinx", "DSP48E1")
+
+
+def model(family: int) -> str:
+    """What stands for the primitive of a family: the model of Yosys, else ours."""
+    if family == 1:
+        return e1_model()
+    if family == 4:  # its registers power up as zero, as those of the device do
+        text = shipped("ice40", "SB_MAC16")
+        zeros = "".join(f"{name} = 0; " for regs in re.findall(r"^\treg \[\d+:0\] (.*?);", text, re.M) for name in regs.split(", "))
+        return text.replace("\nendmodule", f"\n\tinitial begin {zeros}end\nendmodule")
+    return (MODELS / f"{CELLS[family]}.v").read_text()
 
 
 def mac_case(
@@ -31,30 +51,32 @@ def mac_case(
 ) -> Case:
     """The equation of the header: a, b at t, first and c at t + 1, en at t + 2."""
     cas, acc, bias = config
-    p_w = int(rng.integers(1, 49))
+    p_w = int(rng.integers(1, 33 if family == 4 and rng.random() < 0.7 else 49))
+    cascade = 58 if family == 5 else 48
+    given = p_w if family in (3, 4) else cascade  # bits of P that the cascade carries
     a = np.concatenate([codes(rng, a_w, True, (clocks // 4,)) for _ in range(4)])
     b = np.concatenate([codes(rng, b_w, True, (clocks // 4,)) for _ in range(4)])
     first = [int(v) for v in rng.random(clocks) < 0.3]
     enable = [int(v) for v in rng.random(clocks) < 0.8]
     c = [int(v) for v in rng.integers(0, 1 << 48, clocks)]
-    pcin = [0, *(int(v) for v in rng.integers(0, 1 << 48, clocks - 1))]
+    pcin = [0, *(int(v) for v in rng.integers(0, 1 << cascade, clocks - 1))]
     p = 0
     expected: list[int | None] = []
-    mask = (1 << 48) - 1
+    mask = (1 << cascade) - 1
     for t in range(clocks):
         expected.append(p)
         if enable[t]:
             product = int(a[t - 2]) * int(b[t - 2]) if t >= 2 else 0
-            loaded = c[t - 1] if bias and t >= 1 else 0
+            loaded = c[t - 1] - ((c[t - 1] >> 47) << 48) if bias and t >= 1 else 0
             was_first = first[t - 1] if t >= 1 else 0
             p = (product + (pcin[t] if cas else 0) + (loaded if was_first else (p if acc else 0))) & mask
     return Case(
         "hwc_mac", {"FAMILY": family, "A_W": a_w, "B_W": b_w, "CAS": cas, "ACC": acc, "BIAS": bias, "P_W": p_w},
         {
             "a_i": Port(a_w, [int(v) for v in a]), "b_i": Port(b_w, [int(v) for v in b]), "c_i": Port(48, list(c)),
-            "first_i": Port(1, list(first)), "en_i": Port(1, list(enable)), "pcin_i": Port(48, list(pcin)),
+            "first_i": Port(1, list(first)), "en_i": Port(1, list(enable)), "pcin_i": Port(cascade, list(pcin)),
         },
-        {"p_o": Port(p_w, [v & ((1 << p_w) - 1) for v in expected if v is not None]), "pcout_o": Port(48, expected)},
+        {"p_o": Port(p_w, [v & ((1 << p_w) - 1) for v in expected if v is not None]), "pcout_o": Port(cascade, [v & ((1 << given) - 1) for v in expected if v is not None])},
     )  # fmt: skip
 
 
@@ -73,6 +95,14 @@ def test_dsp48e1(tmp_path: Path, rng: np.random.Generator) -> None:
 def test_dsp48e2(tmp_path: Path, rng: np.random.Generator) -> None:
     cases = [mac_case(rng, 2, a, b, config, 1500) for a, b in ((8, 8), (27, 18)) for config in E2_CONFIGS]
     check(cases, tmp_path, [E2_MODEL])
+
+
+@pytest.mark.parametrize("family", [3, 4, 5])
+def test_other_primitives(tmp_path: Path, rng: np.random.Generator, family: int) -> None:
+    path = tmp_path / f"{CELLS[family]}.v"
+    path.write_text(model(family))
+    cases = [mac_case(rng, family, a, b, config, 1200) for a, b in ((8, 8), MOST[family]) for config in CONFIGS[family]]
+    check(cases, tmp_path, [path], generation="2012" if family == 4 else "2005")
 
 
 def test_e2_model_is_e1_where_they_overlap(tmp_path: Path, rng: np.random.Generator) -> None:
@@ -129,22 +159,35 @@ for command in {commands!r}:
 """
 
 
-def prove(folder: Path, family: int, a_w: int, b_w: int, config: tuple[int, int, int], leaf: str | None = None) -> bool:
+def prove(folder: Path, family: int, config: tuple[int, int, int], leaf: str | None = None, p_w: int = 48) -> bool:
     """hwc_mac behavioural = the primitive, from power-up and for all time, at full width."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "leaf.v").write_text(leaf or (RTL / "hwc_mac.v").read_text())
-    (folder / "model.v").write_text(E2_MODEL.read_text() if family == 2 else e1_model())
-    cas, acc, bias = config
-    ports = f"input clk_i, input [{a_w - 1}:0] a_i, input [{b_w - 1}:0] b_i, input [47:0] c_i, input first_i, input en_i, input [47:0] pcin_i"
+    (a_w, b_w), (cas, acc, bias) = MOST[family], config
+    b_w = min(b_w, 48 - a_w)  # the behavioural P has 48 bits
+    leaves = "".join((RTL / f"hwc_mac{part}.v").read_text() for part in ("_lattice", "_dsp58"))
+    (folder / "leaf.v").write_text(leaf or (RTL / "hwc_mac.v").read_text() + leaves)
+    (folder / "model.v").write_text(model(family))
+    wide = 58 if family == 5 else 48
+    ports = f"input clk_i, input [{a_w - 1}:0] a_i, input [{b_w - 1}:0] b_i, input [47:0] c_i, input first_i, input en_i, input [{wide - 1}:0] pcin_i"
     pins = ", ".join(f".{name}({name})" for name in ("clk_i", "a_i", "b_i", "c_i", "first_i", "en_i"))
+    out = p_w if family in (3, 4) else 48  # bits of the cascade that both have
     # PCIN is the P register of the slot before, which powers up as zero.
     (folder / "tops.v").write_text("".join(
-        f"""module {name} ({ports}, output [47:0] p_o, output [47:0] pcout_o);
-  reg [47:0] pcin_q = 48'd0;
+        f"""module {name} ({ports}, output [{p_w - 1}:0] p_o, output [{out - 1}:0] pcout_o);
+  reg [{wide - 1}:0] pcin_q = 0;
+  wire [{(wide if number else 48) - 1}:0] pcout;
+  assign pcout_o = pcout[{out - 1}:0];
   always @(posedge clk_i) pcin_q <= pcin_i;
-  hwc_mac #(.FAMILY({number}), .A_W({a_w}), .B_W({b_w}), .CAS({cas}), .ACC({acc}), .BIAS({bias}), .P_W(48)) mac ({pins}, .pcin_i(pcin_q), .p_o(p_o), .pcout_o(pcout_o));
+  hwc_mac #(.FAMILY({number}), .A_W({a_w}), .B_W({b_w}), .CAS({cas}), .ACC({acc}), .BIAS({bias}), .P_W({p_w})) mac ({pins}, .pcin_i(pcin_q{"" if number else "[47:0]"}), .p_o(p_o), .pcout_o(pcout));
 endmodule
 """ for name, number in (("gold", 0), ("gate", family))))  # fmt: skip
+    # SB_MAC16 is drawn as four products of bytes; the same product for the proof.
+    if family == 4:
+        text = (folder / "model.v").read_text()
+        whole = "assign iL = $signed(iA) * $signed(iB);"
+        changed, times = re.subn(r"assign iL = .*?;", whole, text)
+        assert times == 1
+        (folder / "model.v").write_text(changed)
     merge = ["opt_merge -share_all", "wreduce", "opt -full"]
     commands = [
         "read_verilog -sv -D PROOF leaf.v model.v tops.v", "hierarchy -check", "proc", "flatten", "opt -full", "wreduce", "opt_clean",
@@ -161,22 +204,58 @@ endmodule
 
 @pytest.mark.synth
 def test_proof_some(tmp_path: Path) -> None:
-    assert prove(tmp_path / "e2", 2, 27, 18, (1, 1, 1))
-    assert prove(tmp_path / "e1", 1, 25, 18, (0, 1, 1))
+    assert prove(tmp_path / "e2", 2, (1, 1, 1))
+    assert prove(tmp_path / "e1", 1, (0, 1, 1))
+    assert prove(tmp_path / "ecp5", 3, (0, 1, 1))
+    assert prove(tmp_path / "ice40", 4, (0, 1, 1), p_w=32)
 
 
 @pytest.mark.synth
 @pytest.mark.slow
 @pytest.mark.parametrize("config", E2_CONFIGS)
 def test_proof_e2(tmp_path: Path, config: tuple[int, int, int]) -> None:
-    assert prove(tmp_path, 2, 27, 18, config)
+    assert prove(tmp_path, 2, config)
 
 
 @pytest.mark.synth
 @pytest.mark.slow
 @pytest.mark.parametrize("config", E1_CONFIGS)
 def test_proof_e1(tmp_path: Path, config: tuple[int, int, int]) -> None:
-    assert prove(tmp_path, 1, 25, 18, config)
+    assert prove(tmp_path, 1, config)
+
+
+@pytest.mark.synth
+@pytest.mark.slow
+@pytest.mark.parametrize("family", [3, 4, pytest.param(5, marks=pytest.mark.long)])
+def test_proof_others(tmp_path: Path, family: int) -> None:
+    for config in CONFIGS[family]:
+        for p_w in (32, 48) if family == 4 else (48,):
+            assert prove(tmp_path / f"{config}_{p_w}", family, config, p_w=p_w), (config, p_w)
+
+
+@pytest.mark.synth
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("family", "old", "new"),
+    [
+        (3, '.REG_OUTPUT_CE   ("CE1")', '.REG_OUTPUT_CE   ("CE0")'),
+        (3, "p & {P_W{!first_q}}", "p & {P_W{first_q}}"),
+        (4, "wire hold = !en_i", "wire hold = 1'b0"),
+        (4, "ADDEND_REG = (BIAS != 0 && ACC == 0)", "ADDEND_REG = 1'b0"),
+        (4, "c_i & {P_W{first_i}};\n      end else", "c_i;\n      end else"),
+        pytest.param(5, "{first_i, 1'b1}", "{1'b0, 1'b1}", marks=pytest.mark.long),
+        (5, ".CEP(en_i)", ".CEP(1'b1)"),
+    ],
+)
+def test_proof_refuses_others(tmp_path: Path, family: int, old: str, new: str) -> None:
+    leaves = "".join((RTL / f"hwc_mac{part}.v").read_text() for part in ("", "_lattice", "_dsp58"))
+    at = leaves.index("module hwc_mac_dsp58" if family == 5 else "module hwc_mac_lattice")
+    assert old in leaves[at:]
+    changed = leaves[:at] + leaves[at:].replace(old, new, 1)
+    assert not all(
+        prove(tmp_path / f"{config}", family, config, changed, p_w=32 if family == 4 else 48)
+        for config in CONFIGS[family]
+    )
 
 
 @pytest.mark.synth
@@ -193,10 +272,11 @@ def test_proof_e1(tmp_path: Path, config: tuple[int, int, int]) -> None:
 )
 def test_proof_refuses(tmp_path: Path, old: str, new: str) -> None:
     leaf = (RTL / "hwc_mac.v").read_text()
+    leaves = "".join((RTL / f"hwc_mac_{part}.v").read_text() for part in ("lattice", "dsp58"))
     at = leaf.index("begin : g_e2")
     assert old in leaf[at:]
     changed = leaf[:at] + leaf[at:].replace(old, new)
     refused = [
-        not prove(tmp_path / str(k), 2, 27, 18, config, changed) for k, config in enumerate(((0, 1, 1), (1, 1, 1)))
+        not prove(tmp_path / str(k), 2, config, changed + leaves) for k, config in enumerate(((0, 1, 1), (1, 1, 1)))
     ]
     assert any(refused)

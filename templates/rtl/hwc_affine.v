@@ -34,6 +34,7 @@ module hwc_affine #(
     output wire [LANES*ACC_W-1:0] acc_o
 );
 
+  localparam integer PC_W = (FAMILY == 5) ? 58 : 48;  // bits of a cascade
   localparam integer XE = X_W + ((X_SIGNED != 0) ? 0 : 1);  // a signed input
   localparam integer WEIGHT_FIRST = (W_W > XE) ? 1 : 0;  // the wider operand goes to port A
   localparam integer A_W = (WEIGHT_FIRST != 0) ? W_W : XE;
@@ -183,7 +184,7 @@ module hwc_affine #(
         wire [A_W-1:0] port_a;
         wire [B_W-1:0] port_b;
         wire [   47:0] c;
-        wire [   47:0] unused_pcout;
+        wire [PC_W-1:0] unused_pcout;
 
         if (X_SIGNED != 0) begin : g_signed
           assign x_signed = x;
@@ -220,7 +221,7 @@ module hwc_affine #(
             .c_i    (c),
             .first_i(first_late),
             .en_i   ((TAPS == 1) || live[3]),
-            .pcin_i (48'd0),
+            .pcin_i ({PC_W{1'b0}}),
             .p_o    (acc_o[k*ACC_W+:ACC_W]),
             .pcout_o(unused_pcout)
         );

@@ -48,6 +48,7 @@ module hwc_dense_dsp #(
   localparam integer SKIP = G * S - SIMD;  // slots that the last cascade lacks
   localparam integer FOLDED = (CF > 1) ? 1 : 0;
   localparam integer FABRIC = (FABRIC_ACC != 0) ? 1 : 0;
+  localparam integer PC_W = (FAMILY == 5) ? 58 : 48;  // bits of a cascade
   localparam integer XE = X_W + ((X_SIGNED != 0) ? 0 : 1);  // a signed input
   localparam integer WEIGHT_FIRST = (W_W > XE) ? 1 : 0;  // the wider operand goes to port A
   localparam integer A_W = (WEIGHT_FIRST != 0) ? W_W : XE;
@@ -249,7 +250,7 @@ module hwc_dense_dsp #(
       for (g = 0; g < G; g = g + 1) begin : g_cascade
         localparam integer BEGIN = (g == G - 1) ? SKIP : 0;
         // verilator lint_off UNUSEDSIGNAL
-        wire [47:0] chain[0:S-1];  // pcout of each slot
+        wire [PC_W-1:0] chain[0:S-1];  // pcout of each slot
         // verilator lint_on UNUSEDSIGNAL
         for (j = BEGIN; j < S; j = j + 1) begin : g_slot
           localparam integer COLUMN = g * S + j - BEGIN;
@@ -262,12 +263,12 @@ module hwc_dense_dsp #(
           wire [XE-1:0] x_signed;
           wire [A_W-1:0] a;
           wire [B_W-1:0] b;
-          wire [47:0] c, pcin;
+          wire [47:0] c;
+          wire [PC_W-1:0] pcin;
           wire first = (ENDS != 0) ? last_slot : first_slot;
           wire enable = (ACC != 0) ? live[S+2] : 1'b1;
-          // verilator lint_off UNUSEDSIGNAL
           wire [ACC_W-1:0] sum;  // of the last slot is read
-          // verilator lint_on UNUSEDSIGNAL
+          wire unused_sum = &{1'b0, sum};
           if (X_SIGNED != 0) begin : g_signed
             assign x_signed = x_slot;
           end else begin : g_unsigned
@@ -291,7 +292,7 @@ module hwc_dense_dsp #(
             assign c = 48'd0;
           end
           if (BEGINS != 0) begin : g_begin
-            assign pcin = 48'd0;
+            assign pcin = {PC_W{1'b0}};
           end else begin : g_link
             assign pcin = chain[j-1];
           end
@@ -319,7 +320,7 @@ module hwc_dense_dsp #(
           end
         end
         for (j = 0; j < BEGIN; j = j + 1) begin : g_absent
-          assign chain[j] = 48'd0;
+          assign chain[j] = {PC_W{1'b0}};
         end
       end
       hwc_tree #(

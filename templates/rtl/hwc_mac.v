@@ -3,15 +3,18 @@
 //
 //   P = a * b + (CAS ? pcin : 0) + (first ? (BIAS ? c : 0) : (ACC ? P : 0))
 //
-// FAMILY  0 behavioural, 1 DSP48E1, 2 DSP48E2.  A DSP48E1 has one Z multiplexer: it cannot cascade
-//         and accumulate (or add a bias).
-// A_W, B_W  bits of the signed operands: at most 25 x 18 (DSP48E1), 27 x 18 (DSP48E2).
+// FAMILY  0 behavioural, 1 DSP48E1, 2 DSP48E2, 3 MULT18X18D (ECP5), 4 SB_MAC16 (iCE40 UltraPlus),
+//         5 DSP58 (Versal).  1 and 4 have one addend besides the product: they cannot cascade and
+//         accumulate (or add a bias).  3 adds in logic, and so does 4 above 32 bits.
+// A_W, B_W  bits of the signed operands: at most 25 x 18, 27 x 18, 18 x 18, 16 x 16, 27 x 24.
 // CAS     adds pcin_i.  ACC: adds P.  BIAS: adds c_i.  P_W: bits of p_o, at most 48.
+// PC_W    bits of the cascade, derived.  3 and 4 give on the low P_W bits of P, above them zeros.
 //
 // Timing: a_i and b_i are sampled at edge t, first_i and c_i at t + 1, en_i (the clock enable of
 // P) at t + 2; P is valid after t + 2.  No reset: P starts anew with first_i.  pcin_i must come
 // from pcout_o of the slot before (or be zero where CAS = 0).
 // Every configuration of FAMILY 2 is 1 DSP48E2, 0 LUT, 0 FF: first_i goes straight to OPMODE.
+// The bodies of 3 and 4, which take logic, and of 5 are hwc_mac_lattice and hwc_mac_dsp58.
 
 `default_nettype none
 
@@ -22,31 +25,35 @@ module hwc_mac #(
     parameter integer CAS    = 0,
     parameter integer ACC    = 0,
     parameter integer BIAS   = 0,
-    parameter integer P_W    = 48   // bits
+    parameter integer P_W    = 48,  // bits
+    parameter integer PC_W   = (FAMILY == 5) ? 58 : 48
 ) (
-    input  wire           clk_i,
-    input  wire [A_W-1:0] a_i,      // signed
-    input  wire [B_W-1:0] b_i,      // signed
-    input  wire [   47:0] c_i,
-    input  wire           first_i,
-    input  wire           en_i,
-    input  wire [   47:0] pcin_i,
-    output wire [P_W-1:0] p_o,
-    output wire [   47:0] pcout_o
+    input  wire            clk_i,
+    input  wire [ A_W-1:0] a_i,      // signed
+    input  wire [ B_W-1:0] b_i,      // signed
+    input  wire [    47:0] c_i,
+    input  wire            first_i,
+    input  wire            en_i,
+    input  wire [PC_W-1:0] pcin_i,
+    output wire [ P_W-1:0] p_o,
+    output wire [PC_W-1:0] pcout_o
 );
 
+  localparam integer MOST_A = (FAMILY == 1) ? 25 : (FAMILY == 3) ? 18 : (FAMILY == 4) ? 16 : 27;
+  localparam integer MOST_B = (FAMILY == 4) ? 16 : (FAMILY == 5) ? 24 : 18;
+
   generate
-    if (FAMILY < 0 || FAMILY > 2) begin : g_family
+    if (FAMILY < 0 || FAMILY > 5) begin : g_family
       hwc_error_bad_FAMILY error ();
     end
-    if (A_W < 1 || B_W < 1 || A_W + B_W > 48) begin : g_width
+    if (A_W < 1 || B_W < 1 || A_W + B_W > 51) begin : g_width
       hwc_error_bad_A_W_or_B_W error ();
     end
-    if (FAMILY != 0 && (A_W > ((FAMILY == 1) ? 25 : 27) || B_W > 18)) begin : g_port
+    if (FAMILY != 0 && (A_W > MOST_A || B_W > MOST_B)) begin : g_port
       hwc_error_operand_wider_than_dsp error ();
     end
-    if (FAMILY == 1 && CAS != 0 && (ACC != 0 || BIAS != 0)) begin : g_cascade
-      hwc_error_dsp48e1_cannot_cascade_and_accumulate error ();
+    if ((FAMILY == 1 || FAMILY == 4) && CAS != 0 && (ACC != 0 || BIAS != 0)) begin : g_cascade
+      hwc_error_dsp_cannot_cascade_and_accumulate error ();
     end
     if (P_W < 1 || P_W > 48) begin : g_p_w
       hwc_error_bad_P_W error ();
@@ -56,8 +63,6 @@ module hwc_mac #(
   // verilator lint_off UNUSEDSIGNAL
   wire [47:0] p;
   // verilator lint_on UNUSEDSIGNAL
-
-  assign p_o = p[P_W-1:0];
 
   generate
     if (FAMILY == 0) begin : g_behavioural
@@ -85,12 +90,14 @@ module hwc_mac #(
         if (BIAS != 0 || ACC != 0) first_q <= first_i;
         // The product, and what the W and Z multiplexers select.
         // verilator lint_off WIDTHEXPAND
+        // verilator lint_off WIDTHTRUNC
         if (en_i) begin
           if (BIAS == 0 && ACC == 0) p_q <= m_q + ((CAS != 0) ? $signed(pcin_i) : 48'sd0);
           else
             p_q <= m_q + ((CAS != 0) ? $signed(pcin_i) : 48'sd0) +
                    (first_q ? c_q : (ACC != 0) ? p_q : 48'sd0);
         end
+        // verilator lint_on WIDTHTRUNC
         // verilator lint_on WIDTHEXPAND
       end
 
@@ -277,6 +284,56 @@ module hwc_mac #(
           .XOROUT()
       );
       // verilator lint_on PINCONNECTEMPTY
+    end
+
+    if (FAMILY == 5) begin : g_58
+      hwc_mac_dsp58 #(
+          .FAMILY(FAMILY),
+          .A_W   (A_W),
+          .B_W   (B_W),
+          .CAS   (CAS),
+          .ACC   (ACC),
+          .BIAS  (BIAS)
+      ) mac (
+          .clk_i  (clk_i),
+          .a_i    (a_i),
+          .b_i    (b_i),
+          .c_i    (c_i),
+          .first_i(first_i),
+          .en_i   (en_i),
+          .pcin_i (pcin_i),
+          .pcout_o(pcout_o)
+      );
+      assign p = pcout_o[47:0];
+    end
+
+    if (FAMILY == 3 || FAMILY == 4) begin : g_lattice
+      // verilator lint_off UNUSEDSIGNAL
+      wire [P_W+47:0] p_wide = {48'd0, p_o};
+      wire unused_lattice = &{1'b0, c_i, pcin_i};
+      // verilator lint_on UNUSEDSIGNAL
+      assign p       = p_wide[47:0];
+      assign pcout_o = p;
+      hwc_mac_lattice #(
+          .FAMILY(FAMILY),
+          .A_W   (A_W),
+          .B_W   (B_W),
+          .CAS   (CAS),
+          .ACC   (ACC),
+          .BIAS  (BIAS),
+          .P_W   (P_W)
+      ) mac (
+          .clk_i  (clk_i),
+          .a_i    (a_i),
+          .b_i    (b_i),
+          .c_i    (c_i[P_W-1:0]),
+          .first_i(first_i),
+          .en_i   (en_i),
+          .pcin_i (pcin_i[P_W-1:0]),
+          .p_o    (p_o)
+      );
+    end else begin : g_out
+      assign p_o = p[P_W-1:0];
     end
   endgenerate
 

@@ -37,6 +37,7 @@ module hwc_row_dsp #(
 
   localparam integer G = (TERMS + SEGMENT - 1) / SEGMENT;  // cascades
   localparam integer SKIP = G * SEGMENT - TERMS;  // slots that the last cascade lacks
+  localparam integer PC_W = (FAMILY == 5) ? 58 : 48;  // bits of a cascade
   localparam integer XE = X_W + ((X_SIGNED != 0) ? 0 : 1);  // a signed input
   localparam integer WEIGHT_FIRST = (W_W > XE) ? 1 : 0;  // the wider operand goes to port A
   localparam integer A_W = (WEIGHT_FIRST != 0) ? W_W : XE;
@@ -61,7 +62,7 @@ module hwc_row_dsp #(
       for (g = 0; g < G; g = g + 1) begin : g_cascade
         localparam integer BEGIN = (g == G - 1) ? SKIP : 0;
         // verilator lint_off UNUSEDSIGNAL
-        wire [47:0] chain[0:SEGMENT-1];  // pcout of each slot
+        wire [PC_W-1:0] chain[0:SEGMENT-1];  // pcout of each slot
         // verilator lint_on UNUSEDSIGNAL
 
         for (j = BEGIN; j < SEGMENT; j = j + 1) begin : g_slot
@@ -74,7 +75,7 @@ module hwc_row_dsp #(
           wire [XE-1:0] x_signed;
           wire [A_W-1:0] a;
           wire [B_W-1:0] b;
-          wire [47:0] pcin;
+          wire [PC_W-1:0] pcin;
           // verilator lint_off UNUSEDSIGNAL
           wire [ACC_W-1:0] sum;  // of the last slot is read
           // verilator lint_on UNUSEDSIGNAL
@@ -94,7 +95,7 @@ module hwc_row_dsp #(
           end
 
           if (j == BEGIN) begin : g_begin
-            assign pcin = 48'd0;
+            assign pcin = {PC_W{1'b0}};
           end else begin : g_link
             assign pcin = chain[j-1];
           end
@@ -124,7 +125,7 @@ module hwc_row_dsp #(
           end
         end
         for (j = 0; j < BEGIN; j = j + 1) begin : g_absent
-          assign chain[j] = 48'd0;
+          assign chain[j] = {PC_W{1'b0}};
         end
       end
 
