@@ -35,7 +35,7 @@ from hwcompress.report.make import Facts, make_report
 from hwcompress.report.schema import AccuracyPart, Report
 from hwcompress.sim import labels, metrics
 from hwcompress.sim.integer import Simulator
-from hwcompress.verify.simulate import FRAMES, Verification
+from hwcompress.verify.simulate import Verification, usual_frames
 from hwcompress.verify.synth import Synthesis
 
 __all__ = ["Design", "compile", "compress_network", "estimate", "load", "open_build", "plan_design"]
@@ -154,7 +154,9 @@ class Design:
         Raises:
             BadInput: the folder cannot be written, or holds something that is not a build.
         """
-        self.folder = emit(self._emission(vectors or self.config.vectors or FRAMES), Path(folder))
+        ports = (self.planned.pipeline.input, self.planned.pipeline.output)
+        usual = usual_frames(sum(port.elements for port in ports))
+        self.folder = emit(self._emission(vectors or self.config.vectors or usual), Path(folder))
         return self.folder
 
     def _emission(self, vectors: int) -> Emission:
@@ -185,7 +187,7 @@ class Design:
         vectors: int | None = None,
         waves: bool = False,
     ) -> Verification:
-        """Simulate the emitted hardware on `vectors` frames (None: 1,000, on Icarus 50 or 20) against the codes."""
+        """Simulate the emitted hardware on `vectors` frames (None: usual_frames) against the codes."""
         build = self.build(vectors)
         result = build.verify(simulator, vectors, waves=waves)
         self.report = build.report
@@ -217,6 +219,10 @@ def compress_network(model: str | Path, config: Config, progress: Progress = Non
     say = progress or _silent
     say("import", 0.0)
     imported = load(Path(model))
+    if imported.tail:
+        from hwcompress.frontend.host import check_tail
+
+        check_tail(imported)
     notes: list[str] = []
     if data is None and config.data is not None:
         data = load_data(config.data, config.seed, [imported.input.name])

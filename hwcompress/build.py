@@ -11,7 +11,7 @@ from hwcompress.report import files, html
 from hwcompress.report.schema import Report, SynthesisPart, VerificationPart
 from hwcompress.verify.csim import csim as run_csim
 from hwcompress.verify.running import WAVES, waves_file
-from hwcompress.verify.simulate import FRAMES, Verification, simulate
+from hwcompress.verify.simulate import Verification, simulate
 from hwcompress.verify.synth import Family, Synthesis, synthesize
 
 Run = Literal["verilator", "icarus", "csim"]
@@ -27,12 +27,12 @@ class Build:
     def verify(
         self, simulator: Run = "verilator", vectors: int | None = None, csim: bool = False, waves: bool = False
     ) -> Verification:
-        """Run the bench (csim: the HLS C++ instead) on `vectors` frames (None: 1,000, on Icarus 50 or 20).
+        """Run the bench (csim: the HLS C++ instead) on `vectors` frames (None: see simulate.py).
 
         A difference is counted, never raised.
         """
         if csim or simulator == "csim":
-            result = run_csim(self.folder, vectors or FRAMES)
+            result = run_csim(self.folder, vectors)
         else:
             result = simulate(self.folder, simulator, vectors, waves)
         self._update(self.report.with_verification(VerificationPart.model_validate(asdict(result))))

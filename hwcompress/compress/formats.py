@@ -24,16 +24,21 @@ def thinned(values: Reals) -> Reals:
 
 def fitting_frac(lo: float, hi: float, bits: int, signed: bool) -> int:
     """Most fraction bits with which both ends still round into the type."""
+    return int(fitting_fracs(np.array([lo]), np.array([hi]), bits, signed)[0])
+
+
+def fitting_fracs(lo: Reals, hi: Reals, bits: int, signed: bool) -> Codes:
+    """The same for many pairs of ends."""
     top = FixedPoint(bits, 0, signed)
-    limit = max(abs(lo), abs(hi))
-    if limit == 0.0:
-        return bits - signed
-    frac = int(np.clip(bits - signed - np.ceil(np.log2(limit)) + 1, -FRAC_LIMIT, FRAC_LIMIT))
-    while np.floor(hi * 2.0**frac + 0.5) > top.max_code or np.floor(lo * 2.0**frac + 0.5) < top.min_code:
-        if frac <= -FRAC_LIMIT:
-            break
-        frac -= 1
-    return frac
+    limit = np.maximum(np.abs(lo), np.abs(hi))
+    whole = np.ceil(np.log2(limit, out=np.ones_like(limit), where=limit > 0.0))
+    fracs = np.clip(bits - signed - whole + 1, -FRAC_LIMIT, FRAC_LIMIT)
+    while True:
+        outside = (np.floor(hi * 2.0**fracs + 0.5) > top.max_code) | (np.floor(lo * 2.0**fracs + 0.5) < top.min_code)
+        outside &= fracs > -FRAC_LIMIT
+        if not outside.any():
+            return np.where(limit == 0.0, bits - signed, fracs).astype(np.int64)
+        fracs -= outside
 
 
 def minmax_frac(values: Reals, bits: int, signed: bool) -> int:
@@ -69,5 +74,18 @@ def row_fracs(weight: Reals, bits: int, per_channel: bool) -> Codes:
     if not per_channel:
         return np.full(len(weight), mse_frac(thinned(weight), bits, signed), dtype=np.int64)
     coarse = minmax_frac(weight, bits, signed)
-    rows = [mse_frac(thinned(row), bits, signed) if row.any() else coarse for row in weight]
-    return np.clip(np.array(rows, dtype=np.int64), coarse, coarse + 7)
+    rows = max(1, MANY // weight.shape[1])
+    blocks = [weight[at : at + rows] for at in range(0, len(weight), rows)]
+    fracs = [_mse_fracs(block if rows > 1 else thinned(block)[None], bits, signed) for block in blocks]
+    return np.clip(np.where(weight.any(axis=1), np.concatenate(fracs), coarse), coarse, coarse + 7)
+
+
+def _mse_fracs(rows: Reals, bits: int, signed: bool) -> Codes:
+    """mse_frac of each row."""
+    starts = fitting_fracs(rows.min(axis=1, initial=0.0), rows.max(axis=1, initial=0.0), bits, signed)
+    fmt = Format(FixedPoint(bits, 0, signed))
+    errors: list[Reals] = []
+    for fracs in (starts + k for k in range(MSE_REACH + 1)):
+        rounded = quantize(rows, fmt, fracs[:, None]) * np.exp2(-fracs.astype(np.float64))[:, None]
+        errors.append(((rounded - rows) ** 2).mean(axis=1))
+    return starts + np.argmin(errors, axis=0)

@@ -274,8 +274,9 @@ def requant(core: RequantLanes) -> Cells:
     width = core.format.type.width
     shifts = core.fold_shifts()
     if not core.variable:
-        lanes = [clamp(core, kept_bits(core, s)) for s in shifts[0].tolist()]
-        return total((sum(lanes), core.lanes * width), (0, 1))
+        kinds = zip(*(found.tolist() for found in np.unique(shifts[0], return_counts=True)), strict=True)
+        lanes = sum(count * clamp(core, kept_bits(core, shift)) for shift, count in kinds)
+        return total((lanes, core.lanes * width), (0, 1))
     kept = kept_bits(core, int(shifts.min()))
     stages = clog2(int(shifts.max() - shifts.min()) + 1)
     lane = (kept * ceil_div(stages, 2) + clamp(core, kept), kept + width)

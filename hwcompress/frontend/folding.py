@@ -8,7 +8,7 @@ from functools import reduce
 import numpy as np
 
 from hwcompress.frontend.layout import Layout, show
-from hwcompress.frontend.raw import Array, Refusal, is_array, is_list
+from hwcompress.frontend.raw import Array, Refusal, TooLarge, is_array, is_list
 from hwcompress.frontend.tensors import type_name
 from hwcompress.frontend.use import Use, integers, normal_axes
 
@@ -20,12 +20,13 @@ def bounded(shape: tuple[int, ...]) -> tuple[int, ...]:
     """The shape, if a constant of it may be made.
 
     Raises:
-        Refusal: more than MAX_ELEMENTS, or a negative dimension.
+        TooLarge: more than MAX_ELEMENTS.
+        Refusal: a negative dimension.
     """
     if any(d < 0 for d in shape):
         raise Refusal(f"shape {show(shape)} has a negative dimension")
     if math.prod(shape) > MAX_ELEMENTS:
-        raise Refusal(f"a constant of shape {show(shape)} is larger than {MAX_ELEMENTS} elements")
+        raise TooLarge(f"a constant of shape {show(shape)} is larger than {MAX_ELEMENTS} elements")
     return shape
 
 
@@ -119,7 +120,7 @@ def _product(a: Array, b: Array) -> Array:
     rows, columns = a.shape[-2:-1], b.shape[-1:] if b.ndim > 1 else ()
     result = bounded((*stack, *rows, *columns))
     if math.prod(result) * a.shape[-1] > MAX_PRODUCTS:
-        raise Refusal(f"{show(a.shape)} times {show(b.shape)} takes more than {MAX_PRODUCTS} products")
+        raise TooLarge(f"{show(a.shape)} times {show(b.shape)} takes more than {MAX_PRODUCTS} products")
     kind = np.result_type(a.dtype, b.dtype)
     wide = np.result_type(kind, np.float32)
     return np.matmul(a.astype(wide, copy=False), b.astype(wide, copy=False)).astype(kind, copy=False)
@@ -289,8 +290,9 @@ def fold(use: Use) -> Array:
     """The value of a node whose operands are all constants.
 
     Raises:
-        Refusal: the operator cannot be folded, or its operands do not fit.
+        Refusal: the operator cannot be folded, its operands do not fit, or its value is too large.
     """
+    use.check()
     rule = FOLDABLE.get(use.node.op)
     if rule is None:
         raise Refusal(f"{use.node} of constants cannot be computed here; fold it when exporting")

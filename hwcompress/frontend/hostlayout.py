@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Layouts behind operators of the host: where the samples lie, and whether an operator works across them.
 
-A rule answers the layouts of the outputs it knows, None where one is unknown, and raises Mixed for work across samples.
+A rule answers the layouts of the outputs it knows, None where one is unknown. It raises Mixed for work across samples,
+TooLarge for what no memory holds.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -9,7 +10,8 @@ from dataclasses import replace
 from typing import TypeAlias
 
 from hwcompress.frontend.layout import Layout, show
-from hwcompress.frontend.raw import Array, Mixed, Refusal
+from hwcompress.frontend.limits import check_host
+from hwcompress.frontend.raw import Array, Mixed, Nowhere, Refusal
 from hwcompress.frontend.tensors import type_name
 from hwcompress.frontend.use import Use, integers, normal_axes
 
@@ -177,6 +179,7 @@ def concat(use: Use) -> Layouts:
 def expand(use: Use) -> Layouts:
     """To a constant shape."""
     wanted = integers(use.constant(1))
+    check_host(wanted)
     layout = _data(use).widened(len(wanted))
     shape = (1,) * (len(layout.dims) - len(wanted)) + wanted
     dims = tuple(_joined(sizes) for sizes in zip(layout.dims, shape, strict=True))
@@ -258,11 +261,14 @@ def answer(rule: Rule, use: Use) -> Layouts:
     """What the rule knows.
 
     Raises:
-        Mixed: the operator works across samples.
+        Nowhere: the operator works across samples, or makes too much of one.
     """
     try:
-        return rule(use)
-    except Mixed:
+        found = rule(use)
+        for layout in found:
+            check_host(layout.sample if layout else ())
+    except Nowhere:
         raise
     except (Refusal, ValueError, IndexError):
         return ()
+    return found

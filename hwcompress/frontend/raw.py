@@ -29,8 +29,16 @@ class Refusal(Exception):  # noqa: N818 (a reason, which becomes a line of the o
     """Why one node cannot be built. Never leaves the frontend."""
 
 
-class Mixed(Refusal):
-    """Why a node's answer for one sample depends on the others: such a node cannot run on the host either."""
+class Nowhere(Refusal):
+    """Why a node can run neither in hardware nor on the host."""
+
+
+class Mixed(Nowhere):
+    """Why a node's answer for one sample depends on the others."""
+
+
+class TooLarge(Nowhere):
+    """Why a node would take more memory or time than anyone has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +46,7 @@ class Opaque:
     """A constant whose value cannot be computed here, and why."""
 
     reason: str
+    huge: bool = False  # it would take more memory or time than anyone has
 
 
 @dataclass(frozen=True)
@@ -52,6 +61,7 @@ class RawNode:
     attributes: Mapping[str, object]  # int, float, str, tuple of these, an array, or Opaque
     opset: int  # version of its domain
     captured: tuple[str, ...] = ()  # values from outside that bodies of control flow in it read
+    strange: tuple[str, ...] = ()  # attributes that this version of its operator does not have
 
     @property
     def reads(self) -> tuple[str, ...]:

@@ -4,7 +4,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from onnx import AttributeProto, ModelProto, NodeProto, TensorProto, ValueInfoProto
+from onnx import AttributeProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, defs
 
 from hwcompress.errors import BadInput, UnsupportedModel, quote
 from hwcompress.frontend.layout import MAX_SAMPLE, UNKNOWN_BATCH, Layout, show
@@ -32,7 +32,7 @@ def raw_graph(model: ModelProto) -> RawGraph:
     """The typed view of a model.
 
     Raises:
-        BadInput: an operator set is not declared, or the model has no outputs.
+        BadInput: an operator set is not declared, an attribute is there twice, or the model has no outputs.
     """
     graph = model.graph
     opsets = {_domain(o.domain): int(o.version) for o in model.opset_import}
@@ -65,10 +65,29 @@ def _node(index: int, node: NodeProto, opsets: dict[str, int]) -> RawNode:
         node.name,
         tuple(node.input),
         tuple(node.output),
-        {a.name: _attribute(a) for a in node.attribute},
+        _attributes(node),
         opsets.get(domain, 1),
         tuple(sorted(captured(node))),
+        _strange(node, domain, opsets.get(domain, 1)),
     )
+
+
+def _strange(node: NodeProto, domain: str, opset: int) -> tuple[str, ...]:
+    try:
+        known = defs.get_schema(node.op_type, opset, domain).attributes
+    except defs.SchemaError:
+        return ()
+    return tuple(sorted(a.name for a in node.attribute if a.name not in known))
+
+
+def _attributes(node: NodeProto) -> dict[str, object]:
+    found: dict[str, object] = {}
+    for attribute in node.attribute:
+        if attribute.name in found:
+            where = f"node {quote(node.name)} ({quote(node.op_type)})"
+            raise BadInput(f"{where}: the attribute {quote(attribute.name)} is there twice; the file is damaged")
+        found[attribute.name] = _attribute(attribute)
+    return found
 
 
 def _attribute(attribute: AttributeProto) -> object:

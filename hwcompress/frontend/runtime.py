@@ -39,18 +39,11 @@ class Session:
         Raises:
             BadInput: onnxruntime does not take the model.
         """
-        options = ort.SessionOptions()
-        options.log_severity_level = SILENT
-        # The extended level replaces 4-bit weights by a kernel that also rounds the activations to 8 bits.
-        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_BASIC
-        options.intra_op_num_threads = options.inter_op_num_threads = threads
         self._what, self._batched, self._stacked = what, batched, stacked
         self._size = size if batched and not stacked else 0
         self._together: bool | None = None if batched and not stacked else False
-        try:
-            self._session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # noqa: BLE001 (onnxruntime raises many types of its own)
-            raise BadInput(_failed(what, error)) from None
+        # The extended level replaces 4-bit weights by a kernel that also rounds the activations to 8 bits.
+        self._session = _opened(model, what, ort.GraphOptimizationLevel.ORT_ENABLE_BASIC, threads)
         first = self._session.get_inputs()[0]
         self._input: str = first.name
         self.input_type: str = first.type  # as onnxruntime writes it: tensor(float)
@@ -108,6 +101,26 @@ class Session:
         except BadInput:
             return False
         return all(_close(alone[name], together[name]) for name in self._names)
+
+
+def check(model: bytes, what: str) -> None:
+    """Nothing, if onnxruntime takes the model. Nothing is computed, not even its constants.
+
+    Raises:
+        BadInput: it does not.
+    """
+    _opened(model, what, ort.GraphOptimizationLevel.ORT_DISABLE_ALL, 1)
+
+
+def _opened(model: bytes, what: str, level: Any, threads: int) -> Any:
+    options = ort.SessionOptions()
+    options.log_severity_level = SILENT
+    options.graph_optimization_level = level
+    options.intra_op_num_threads = options.inter_op_num_threads = threads
+    try:
+        return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # noqa: BLE001 (onnxruntime raises many types of its own)
+        raise BadInput(_failed(what, error)) from None
 
 
 def _close(a: Array, b: Array) -> bool:

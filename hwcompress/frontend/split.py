@@ -143,7 +143,7 @@ def _reason(survey: Survey, node: RawNode, last: RawNode | None) -> str:
     if node.op not in HOST:
         return refusal
     if last is None:
-        return survey.mixed.get(node.index, "")
+        return survey.nowhere.get(node.index, "")
     if node.op not in HARDWARE:
         return f"is possible only at the end of the network, where the host computes it; {last} follows"
     return refusal

@@ -11,9 +11,9 @@ from hwcompress.errors import BadInput
 from hwcompress.frontend.folding import MAX_ELEMENTS, fold
 from hwcompress.frontend.hostlayout import answer, same
 from hwcompress.frontend.layout import Layout, Unpadded
-from hwcompress.frontend.limits import MAX_CONSTANTS, check_rank, check_work, constants
+from hwcompress.frontend.limits import Totals, check_rank, check_work
 from hwcompress.frontend.places import fills
-from hwcompress.frontend.raw import Array, Mixed, Opaque, RawNode, Refusal
+from hwcompress.frontend.raw import Array, Nowhere, Opaque, RawNode, Refusal, TooLarge
 from hwcompress.frontend.rawgraph import RawGraph
 from hwcompress.frontend.spatial import Want
 from hwcompress.frontend.spelling import HARDWARE, HOST, SAME_SHAPE, TAKES_PADDING
@@ -34,11 +34,11 @@ class Survey:
     constants: dict[str, Array | Opaque] = field(default_factory=dict)
     steps: dict[int, Step] = field(default_factory=dict)
     refusals: dict[int, str] = field(default_factory=dict)
-    mixed: dict[int, str] = field(default_factory=dict)  # why the node works across samples
+    nowhere: dict[int, str] = field(default_factory=dict)  # why the host cannot compute the node either
     type_reads: dict[int, str] = field(default_factory=dict)  # nodes that read but the shape or type of that value
     free: dict[str, Layout] = field(default_factory=dict)  # values in the order of the model's input, and that input
     wanted: Layout | None = None  # that input as the first reader of a map wants it
-    stored: int = 0  # elements of the constants of all steps
+    totals: Totals = field(default_factory=Totals)
 
     def operands(self, node: RawNode) -> tuple[Layout | Array | Opaque | None, ...]:
         """What the node reads; a value of unknown shape is Opaque."""
@@ -117,10 +117,10 @@ def _constant(result: Survey, node: RawNode, budget: int) -> int:
     try:
         value = fold(Use(node, result.operands(node)))
     except Refusal as reason:
-        value = Opaque(str(reason))
+        value = Opaque(str(reason), isinstance(reason, TooLarge))
     new = value.size if not isinstance(value, Opaque) and value.base is None else 0
     if new > budget:
-        value, new = Opaque(f"the constants of the model fold to more than {BUDGET} elements"), 0
+        value, new = Opaque(f"the constants of the model fold to more than {BUDGET} elements", huge=True), 0
     for name in node.outputs[:1]:
         result.constants[name] = value
     for name in node.outputs[1:]:
@@ -156,14 +156,13 @@ def _dynamic(result: Survey, node: RawNode) -> None:
 
 
 def _hardware(result: Survey, node: RawNode) -> Step:
-    """What the node becomes, if it is of a sensible size and its constants still find room."""
+    """What the node becomes, if it is of a sensible size and the model still is with it."""
+    Use(node, result.operands(node)).check()
     step = _settled(result, node)
     check_rank(step.layout)
     for op in step.ops:
         check_work(op, step.layout)
-        result.stored += constants(op)
-    if result.stored > MAX_CONSTANTS:
-        raise Refusal(f"the constants of the model come to more than {MAX_CONSTANTS} elements")
+    result.totals.add(step.ops, [o for o in result.operands(node) if isinstance(o, Layout)], step.layout)
     return step
 
 
@@ -199,17 +198,21 @@ def _behind_host(result: Survey, use: Use, refused: Refusal) -> None:
     use = Use(node, tuple(o.loose() if isinstance(o, Layout) else o for o in use.operands))
     rule = HOST.get(node.op, same if node.op in SAME_SHAPE else None)
     try:
-        if isinstance(refused, Mixed):
+        if isinstance(refused, Nowhere):
             raise refused
         found = answer(rule, use) if rule else ()
-    except Mixed as reason:
-        result.mixed[node.index] = str(reason)
+    except Nowhere as reason:
+        result.nowhere[node.index] = str(reason)
         return
     result.layouts.update(zip(node.outputs, (layout and layout.loose() for layout in found), strict=False))
 
 
 def _behind_unknown(result: Survey, node: RawNode, inputs: int) -> None:
     """What can be said of a node without knowing the shapes it works on."""
+    try:
+        Use(node, result.operands(node)).check()
+    except Nowhere as reason:
+        result.nowhere[node.index] = str(reason)
     if node.op not in HARDWARE and node.op not in HOST:
         result.refusals[node.index] = NOT_SUPPORTED
     elif node.op in HARDWARE and inputs > 1:

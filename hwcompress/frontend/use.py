@@ -7,7 +7,7 @@ import numpy as np
 
 from hwcompress.errors import quote
 from hwcompress.frontend.layout import Layout
-from hwcompress.frontend.raw import Array, Opaque, RawNode, Refusal
+from hwcompress.frontend.raw import Array, Nowhere, Opaque, RawNode, Refusal, TooLarge
 from hwcompress.ir.graph import Op
 
 JOINS = "more than one input depends on the network's input; only constants may join a chain"
@@ -73,8 +73,21 @@ class Use:
         if isinstance(value, Layout):
             raise Refusal(f"input {position} ({quote(self.node.inputs[position])}) must be a constant")
         if isinstance(value, Opaque):
-            raise Refusal(f"input {position} ({quote(self.node.inputs[position])}) is not usable: {value.reason}")
+            refusal = TooLarge if value.huge else Refusal
+            raise refusal(f"input {position} ({quote(self.node.inputs[position])}) is not usable: {value.reason}")
         return value
+
+    def check(self) -> None:
+        """Nothing, if the operator has all these attributes and no operand is too large a constant, read or not.
+
+        Raises:
+            Nowhere: it is not so.
+        """
+        if self.node.strange:
+            raise Nowhere(f"has an attribute {quote(self.node.strange[0])}, which this operator does not have")
+        for position, value in enumerate(self.operands):
+            if isinstance(value, Opaque) and value.huge:
+                self.optional(position)
 
     def scalar(self, position: int) -> float | None:
         """A constant operand of one element, None where it is left out."""

@@ -8,7 +8,7 @@ beat is padded with zeros to `tdata_bits`; the last beat of a frame may hold few
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -76,18 +76,28 @@ class BenchSpec:
 
 def pack(codes: Codes, port: PortSpec) -> list[str]:
     """Codes [n, elements] as n * beats hexadecimal words."""
-    step = max(1, CHUNK // (port.beats * port.tdata_bits))
-    return [word for start in range(0, len(codes), step) for word in _pack(codes[start : start + step], port)]
+    return [word for block in _packed(codes, port) for word in block]
 
 
-def _pack(codes: Codes, port: PortSpec) -> list[str]:
-    n = len(codes)
-    lanes = np.zeros((n, port.beats * port.per_beat), dtype=np.int64)
-    lanes[:, : port.elements] = codes
-    bits = (lanes[:, :, None] >> np.arange(port.width)) & 1
+def _packed(codes: Codes, port: PortSpec) -> Iterator[list[str]]:
+    """The same in blocks of about CHUNK bits."""
+    step = max(1, CHUNK // port.tdata_bits)
+    frames = max(1, step // port.beats)
+    for group in (codes[start : start + frames] for start in range(0, len(codes), frames)):
+        lanes = np.zeros((len(group), port.beats * port.per_beat), dtype=np.int64)
+        lanes[:, : port.elements] = group
+        beats = lanes.reshape(-1, port.per_beat)
+        for start in range(0, len(beats), step):
+            yield _pack(beats[start : start + step], port)
+
+
+def _pack(beats: Codes, port: PortSpec) -> list[str]:
+    """Beats [n, per_beat] as words."""
+    n = len(beats)
+    bits = (beats[:, :, None] >> np.arange(port.width)) & 1
     octets = -(-port.tdata_bits // 8)
-    beat = np.zeros((n * port.beats, octets * 8), dtype=np.uint8)
-    beat[:, : port.per_beat * port.width] = bits.reshape(n * port.beats, -1)
+    beat = np.zeros((n, octets * 8), dtype=np.uint8)
+    beat[:, : port.per_beat * port.width] = bits.reshape(n, -1)
     raw = np.packbits(beat, axis=1, bitorder="little")[:, ::-1].tobytes().hex()
     digits = 2 * octets
     return [raw[i : i + digits] for i in range(0, len(raw), digits)]
@@ -123,8 +133,9 @@ def write_bench(spec: BenchSpec, x_codes: Codes, y_codes: Codes, folder_: Path) 
 
 def write_frames(spec: BenchSpec, x_codes: Codes, y_codes: Codes, folder_: Path) -> None:
     """The two memory files alone."""
-    (folder_ / "stimulus.mem").write_text("\n".join(pack(x_codes, spec.input)) + "\n")
-    (folder_ / "expected.mem").write_text("\n".join(pack(y_codes, spec.output)) + "\n")
+    for name, codes, port in (("stimulus", x_codes, spec.input), ("expected", y_codes, spec.output)):
+        with (folder_ / f"{name}.mem").open("w") as file:
+            file.writelines("\n".join(block) + "\n" for block in _packed(codes, port))
 
 
 def write_digests(memories: Mapping[str, str], folder_: Path) -> None:

@@ -9,15 +9,15 @@ from hwcompress.errors import BadInput
 from hwcompress.ir.fixed import Codes
 from hwcompress.verify import tools
 from hwcompress.verify.bench import BenchSpec, read_spec, read_words, unpack
-from hwcompress.verify.simulate import Verification
+from hwcompress.verify.simulate import Verification, usual_frames
 from hwcompress.verify.vectors import stored_frames
 
 SECONDS = 900.0  # limit of the compiler, and of the run
 
 
-def csim(build: Path, vectors: int) -> Verification:
+def csim(build: Path, vectors: int | None) -> Verification:
     """Run BUILD/hls on `vectors` frames; C simulation knows no clock, so there are no cycles."""
-    if vectors < 1:
+    if vectors is not None and vectors < 1:
         raise BadInput(f"csim: at least 1 vector wanted, {vectors} found")
     compiler, headers = tools.cxx(), tools.ap_types()
     hls = build.resolve() / "hls"
@@ -25,6 +25,7 @@ def csim(build: Path, vectors: int) -> Verification:
     if not sources:
         raise BadInput(f"{hls}: C++ sources wanted, none found. Try: compile with --backend hls or both")
     spec, _ = read_spec(build / "bench")
+    vectors = vectors or usual_frames(spec.input.elements + spec.output.elements)
     frames = stored_frames(build, vectors)
     here = build.resolve() / "bench" / "run_csim"
     here.mkdir(parents=True, exist_ok=True)

@@ -12,8 +12,15 @@ from hwcompress.verify.running import PAUSED, Bench, Records, Simulator, brief, 
 from hwcompress.verify.vectors import stored_frames
 
 FRAMES = 1000  # simulated where the user says nothing: of 100 many a weight with its last bit wrong would pass
+FEWEST = 8  # frames, however large
+CODES = 1 << 24  # of all these frames together
 FEW = {False: 50, True: 20}  # on Icarus; brief
 CHECKS = ("full_speed", "random_pauses", "frame_alone", "reset_in_flight", "protocol")
+
+
+def usual_frames(elements: int) -> int:
+    """Frames where the user does not say how many; `elements`: in and out, of one frame."""
+    return max(FEWEST, min(FRAMES, CODES // elements))
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +42,8 @@ def simulate(build: Path, simulator: Simulator, vectors: int | None, waves: bool
         raise BadInput(f"simulate: verilator or icarus and at least 1 vector wanted, {simulator}, {vectors} found")
     tools.verilator() if simulator == "verilator" else tools.icarus()
     spec, _ = read_spec(build / "bench")
-    vectors = vectors or (FEW[brief(spec, simulator)] if simulator == "icarus" else FRAMES)
+    usual = usual_frames(spec.input.elements + spec.output.elements)
+    vectors = vectors or (min(FEW[brief(spec, simulator)], usual) if simulator == "icarus" else usual)
     frames = stored_frames(build, vectors)
     bench = Bench(build.resolve(), spec, simulator, frames, min(vectors, frames.stored), waves)
     here = run_folder(bench.build, simulator)

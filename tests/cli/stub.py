@@ -53,10 +53,11 @@ class Stub:
         frames = vectors or 100
         return Verification(simulator, frames, 5 * frames, self.mismatches, 72, self.interval)
 
-    def csim(self, _build: Path, vectors: int) -> Verification:
+    def csim(self, _build: Path, vectors: int | None) -> Verification:
         """No clock."""
-        self.asked.append(("csim", vectors))
-        return Verification("csim", vectors, 5 * vectors, self.mismatches, None, None)
+        frames = vectors or 1000
+        self.asked.append(("csim", frames))
+        return Verification("csim", frames, 5 * frames, self.mismatches, None, None)
 
     def synthesize(self, _build: Path, family: str, pnr: bool) -> Synthesis:
         """Counts."""

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """min-max, percentile and least squared error choose what their definitions say."""
 
+import time
 from collections.abc import Callable
 from fractions import Fraction
 
 import numpy as np
 import pytest
 
+from hwcompress.compress import formats
 from hwcompress.compress.formats import FRAC_LIMIT, MSE_REACH, minmax_frac, mse_frac, percentile_frac, row_fracs
 from hwcompress.ir.fixed import FixedPoint, Format, Reals, Rounding
 from tests.ir.exact import code_of, power, rounded
@@ -146,3 +148,20 @@ def test_rows_have_exponents_of_their_own_unless_one_is_wanted() -> None:
     assert own[:2] == [mse_frac(weight[0], 4, signed=True), mse_frac(weight[1], 4, signed=True)] == [2, 6]
     assert own[2:] == [2, 2 + 7]  # zeros: as min-max of all; tiny ones: at most 7 bits finer
     assert row_fracs(weight, 4, per_channel=False).tolist() == [mse_frac(weight, 4, signed=True)] * 4
+
+
+@pytest.mark.parametrize("columns", [1, 5, 300])
+@pytest.mark.parametrize("bits", [1, 2, 4, 8, 16])
+def test_rows_taken_together_have_the_exponents_of_each_alone(bits: int, columns: int, monkeypatch) -> None:
+    monkeypatch.setattr(formats, "MANY", 256)  # several blocks, and rows that are thinned
+    rng = np.random.default_rng(columns)
+    weight = rng.normal(0, 1, (70, columns)) * np.exp2(rng.integers(-3, 4, (70, 1)))
+    coarse = minmax_frac(weight, bits, bits > 1)
+    alone = [mse_frac(formats.thinned(row), bits, bits > 1) for row in weight]
+    assert row_fracs(weight, bits, per_channel=True).tolist() == np.clip(alone, coarse, coarse + 7).tolist()
+
+
+def test_many_rows_take_no_time() -> None:
+    started = time.process_time()
+    row_fracs(np.ones((1 << 16, 4)), 8, per_channel=True)
+    assert time.process_time() - started < 2.0

@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hwcompress.errors import BadInput, ShapeError
+from hwcompress.verify import bench
 from hwcompress.verify.bench import PortSpec, pack, read_spec, unpack, write_bench
+from hwcompress.verify.simulate import usual_frames
 from tests.verify.dut import AXIS, PORT, codes, make_build, plus_one
 
 
@@ -30,6 +32,19 @@ def test_unpack_reverses_pack(port, seed):
     assert len(words) == 3 * port.beats
     assert all(len(word) * 4 == port.tdata_bits for word in words)
     np.testing.assert_array_equal(unpack(words, port), x)
+
+
+@pytest.mark.parametrize("chunk", [1, 50, 16 * 7, 1 << 24])
+def test_words_do_not_depend_on_how_many_are_made_at_a_time(chunk, monkeypatch):
+    x = np.arange(5 * PORT.elements).reshape(5, -1) % 32 - 16
+    whole = pack(x, PORT)
+    monkeypatch.setattr(bench, "CHUNK", chunk)
+    assert pack(x, PORT) == whole
+
+
+def test_large_frames_are_few():
+    """As many codes in all as fit into memory several times over; what the user asks for is made all the same."""
+    assert [usual_frames(elements) for elements in (2, 16_777, 150_528, 1 << 24)] == [1000, 1000, 111, 8]
 
 
 def test_element_0_lies_in_the_low_bits_and_padding_is_zero():
