@@ -44,9 +44,24 @@ class Build:
         return path if path and path.is_file() else None
 
     def synthesize(self, pnr: bool = False) -> Synthesis:
-        """Run Yosys, and place and route where the target has it."""
+        """Run Yosys; pnr: place and route too.
+
+        Raises:
+            BadInput: no open tool knows the target.
+        """
         target = devices.find(self.report.target.device)
-        result = synthesize(self.folder, cast("Family", target.yosys_family), pnr)
+        if not target.yosys_family:
+            raise BadInput(
+                f"synth: a target that Yosys maps to wanted, {target.device} found, and no open tool maps to "
+                f"{target.cells.dsp}. Try: scripts/vivado.tcl in the build directory"
+            )
+        if pnr and not target.pnr:
+            raise BadInput(
+                f"--pnr: a target that nextpnr places and routes wanted (ECP5, iCE40), {target.device} found. "
+                "Try: without --pnr"
+            )
+        mhz = self.report.target.clock_mhz
+        result = synthesize(self.folder, cast("Family", target.yosys_family), target.pnr if pnr else (), mhz)
         fields = {key: getattr(result, key) for key in SynthesisPart.model_fields}
         self._update(self.report.with_synthesis(SynthesisPart.model_validate(fields)))
         return result

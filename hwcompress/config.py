@@ -146,7 +146,9 @@ class Config(BaseModel):
     strategy: Strategy = Field(default="auto", description="one of auto, dsp, lut")
     max_dsp: Count | None = Field(default=None, description="DSP budget, 0 or more")
     max_lut: Count | None = Field(default=None, description="LUT budget, 0 or more")
-    max_bram: Count | None = Field(default=None, description="RAMB18 budget, 0 or more")
+    max_bram: Count | None = Field(
+        default=None, description="block RAM budget in RAMB18, or the target's own blocks, 0 or more"
+    )
     interval: Positive | None = Field(default=None, description="goal in cycles, 1 or more")
     latency: Positive | None = Field(default=None, description="goal in cycles, 1 or more")
     clock_mhz: Annotated[Real, Field(gt=0, le=2000)] = Field(default=200.0, description="above 0, up to 2000")
@@ -176,6 +178,11 @@ class Config(BaseModel):
                 raise ValueError(f"{name}: {self.describe(name)} wanted, {values} found")
         if (self.prune == "threshold") != (self.quality is not None):
             raise ValueError("prune = threshold and quality belong together: give both or neither")
+        if self.backend != "verilog" and not self.device.cells.amd:
+            raise ValueError(
+                f"backend: verilog wanted for {self.target}, {self.backend} found; the C++ is for Vitis HLS, "
+                "which knows AMD devices only"
+            )
         if self.prune == "threshold" and self.sparsity > 0:
             raise ValueError("sparsity: prune = threshold has no use for it; give quality alone")
         return self

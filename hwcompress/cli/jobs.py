@@ -207,11 +207,11 @@ def show_targets(json: bool) -> None:
 
     if json:
         rows = [asdict(t) for t in devices.targets()]
-        screen.say(json_module.dumps({"targets": rows, "later": devices.later()}, indent=2))
+        screen.say(json_module.dumps({"targets": rows}, indent=2))
         return
     from hwcompress.report.targets import table
 
-    screen.console().print(table(devices.targets(), devices.later()))
+    screen.console().print(table(devices.targets()))
 
 
 def sweep_model(

@@ -42,7 +42,7 @@ PLANNING = (
     Choice("strategy", "S", "auto, dsp or lut. [auto]"),
     Choice("max_dsp", "N", "DSP budget; default the target's."),
     Choice("max_lut", "N", "LUT budget; default the target's."),
-    Choice("max_bram", "N", "RAMB18 budget; default the target's."),
+    Choice("max_bram", "N", "Block RAM budget (RAMB18, or the target's own blocks); default the target's."),
     Choice("interval", "N", "Goal: at most N cycles from frame to frame."),
     Choice("latency", "N", "Goal: at most N cycles from first input to last output."),
     Choice("clock_mhz", "F", "Clock assumed in the report. [200]"),

@@ -5,14 +5,13 @@ from dataclasses import dataclass
 from functools import singledispatch
 
 from hwcompress.codegen.design import Design, literal, text
+from hwcompress.codegen.memory import ram_style, rom_style
 from hwcompress.engines.base import Core, Product, Store
 from hwcompress.engines.csd import Term
 from hwcompress.engines.dense import DenseFolded, DenseUnrolled
 from hwcompress.engines.elementwise import AffineLanes, DepthwiseLanes, RequantLanes, TableLanes
 from hwcompress.engines.pool import MaxUnrolled, PoolLanes
 from hwcompress.ir.fixed import Codes, Overflow, Rounding
-
-ROM_STYLE = {Store.LOGIC: 0, Store.BLOCK: 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +71,7 @@ def _(core: DenseFolded, d: Design, bus: Bus) -> Bus:
         "LEVELS": core.levels,
         "WFILE": text(f"{core.name}_w"),
         "BFILE": text(f"{core.name}_b"),
-        "WSTYLE": ROM_STYLE[core.store],
+        "WSTYLE": rom_style(core.store, core.family),
     }
     if dsp:
         params |= {"SEGMENT": core.slots, "FABRIC_ACC": int(core.fabric_accumulator)}
@@ -245,7 +244,7 @@ def _lanes_params(core: AffineLanes | DepthwiseLanes) -> dict[str, int | str]:
 
 
 def _lanes_files(core: AffineLanes | DepthwiseLanes) -> dict[str, int | str]:
-    return {"WFILE": text(f"{core.name}_w"), "BFILE": text(f"{core.name}_b"), "WSTYLE": ROM_STYLE[core.store]}
+    return {"WFILE": text(f"{core.name}_w"), "BFILE": text(f"{core.name}_b"), "WSTYLE": rom_style(core.store, core.family)}
 
 
 @add_core.register
@@ -263,6 +262,7 @@ def _(core: PoolLanes, d: Design, bus: Bus) -> Bus:
             "SUM": int(core.total),
             "GROUPS": core.groups,
             "TAPS": core.taps,
+            "STYLE": ram_style(Store.LOGIC, d.family),
         },
         {"valid_i": bus.valid, "x_i": bus.low(core.lanes * core.x_type.width), "valid_o": out.valid, "y_o": out.data},
         [f"{core.layer}: {what} of {core.taps}"],
@@ -315,7 +315,7 @@ def _(core: TableLanes, d: Design, bus: Bus) -> Bus:
             "IN_W": core.x_type.width,
             "OUT_W": core.y_type.width,
             "FILE": text(f"{core.name}_t"),
-            "STYLE": ROM_STYLE[core.store],
+            "STYLE": rom_style(core.store, d.family),
         },
         {
             "valid_i": bus.valid,

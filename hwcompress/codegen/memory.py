@@ -2,18 +2,31 @@
 """Memory images for $readmemh: one file a ROM in logic, one file a tile in block RAM."""
 
 from hwcompress.engines.base import Memory, Store
-from hwcompress.hw.memory import LARGEST, tile_bits, tiles
+from hwcompress.hw.families import FAMILIES
+from hwcompress.hw.memory import row_words, tile_bits, tiles
 
 
-def memory_files(memory: Memory) -> dict[str, str]:
+def rom_style(store: Store, family: int) -> int:
+    """STYLE of a hwc_rom."""
+    return FAMILIES[family].rom_style if store is Store.BLOCK else 0
+
+
+def ram_style(store: Store, family: int) -> int:
+    """STYLE of a hwc_ram."""
+    cells = FAMILIES[family]
+    return cells.ram_style if store is Store.BLOCK else int(cells.lutram)
+
+
+def memory_files(memory: Memory, family: int) -> dict[str, str]:
     """File name to text: hexadecimal words, one an address."""
     if memory.store is Store.LOGIC:
         return {f"{memory.file}.mem": _hex(memory.words, memory.width)}
-    rows, columns = tiles(memory.width, len(memory.words))
-    bits = tile_bits(len(memory.words))
+    shapes = FAMILIES[family].shapes
+    rows, columns = tiles(memory.width, len(memory.words), shapes)
+    bits, size = tile_bits(len(memory.words), shapes), row_words(shapes)
     files: dict[str, str] = {}
     for r in range(rows):
-        words = memory.words[r * LARGEST : (r + 1) * LARGEST]
+        words = memory.words[r * size : (r + 1) * size]
         for c in range(columns):
             width = min(bits, memory.width - c * bits)
             mask = (1 << width) - 1

@@ -3,15 +3,13 @@
 
 from hwcompress.codegen.cores import Bus, add_core
 from hwcompress.codegen.design import Design, Port, literal
-from hwcompress.codegen.memory import memory_files
+from hwcompress.codegen.memory import memory_files, ram_style
 from hwcompress.codegen.render import environment
-from hwcompress.engines.base import Store, ceil_div
+from hwcompress.engines.base import ceil_div
 from hwcompress.engines.head import Buffer, Direct, Lines, Scan
 from hwcompress.engines.pipeline import Interface, Island, Pipeline
 from hwcompress.resources import folder
 from hwcompress.version import __version__
-
-RAM_STYLE = {Store.LOGIC: 1, Store.BLOCK: 2}
 
 
 def render_verilog(pipeline: Pipeline) -> dict[str, str]:
@@ -21,7 +19,7 @@ def render_verilog(pipeline: Pipeline) -> dict[str, str]:
     for path in sorted((folder("templates") / "rtl").glob("*.v")):
         files[path.name] = path.read_text(encoding="utf-8")
     for memory in pipeline.memories():
-        files.update(memory_files(memory))
+        files.update(memory_files(memory, pipeline.family))
     return files
 
 
@@ -127,7 +125,6 @@ def _buffer(head: Buffer) -> dict[str, int | str]:
         "EMIT": head.emit,
         "SKIP": head.skip,
         "COLLECT": head.collect,
-        "STYLE": RAM_STYLE[head.store],
     }
 
 
@@ -149,7 +146,6 @@ def _lines(head: Lines) -> dict[str, int | str]:
         "PER_POSITION": int(head.by_position),
         "PADDED": int(head.window.padded),
         "PAD": _pad(head, lanes),
-        "STYLE": RAM_STYLE[head.store],
     }
 
 
@@ -195,7 +191,7 @@ def _scan(d: Design, k: int, head: Scan, source: Bus, reserve: str) -> Bus:
             "REPLAY": head.replay,
             "COLLECT": head.collect,
             "PER_POSITION": int(head.by_position),
-            "STYLE": RAM_STYLE[head.store],
+            "STYLE": ram_style(head.store, d.family),
         },
         {
             "reserve_i": reserve,
@@ -225,7 +221,7 @@ def _scan(d: Design, k: int, head: Scan, source: Bus, reserve: str) -> Bus:
             "DC": w.dilation[1],
             "PADDED": int(w.padded),
             "PAD": _pad(head, head.word_elements),
-            "STYLE": RAM_STYLE[head.lines],
+            "STYLE": ram_style(head.lines, d.family),
         },
         {"shift_i": shift, "data_i": word, "first_i": first, "outside_i": outside, "rows_i": rows, "x_o": data},
     )
@@ -241,7 +237,7 @@ def _memory_head(
     d.add(
         module,
         head.name,
-        params,
+        params | {"STYLE": ram_style(head.store, d.family)},
         {
             "reserve_i": reserve,
             "write_i": source.valid,
@@ -287,7 +283,7 @@ def _output(d: Design, p: Pipeline, bus: Bus) -> None:
             "TDATA_W": tdata_bits,
             "DEPTH": p.output_depth,
             "BEATS": ceil_div(p.output.elements, p.output.per_beat),
-            "STYLE": RAM_STYLE[p.output_store],
+            "STYLE": ram_style(p.output_store, d.family),
         },
         {
             "reserve_i": f"reserve_{k}",

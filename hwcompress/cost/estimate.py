@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Resources of every engine, before emission. DSP and BRAM follow exactly; LUT and FF from the modules' structure."""
+"""Resources of every engine, before emission. DSP and BRAM follow exactly; LUT and FF from the modules' structure.
+
+LUTs of 6 inputs: logic.py and maps.py. LUTs of 4 inputs: lut4.py.
+"""
 
 from dataclasses import dataclass
 from functools import singledispatch
 
 import numpy as np
 
-from hwcompress.cost import logic, maps
+from hwcompress.cost import logic, lut4, maps
+from hwcompress.cost.cells import Cells, total
 from hwcompress.engines.base import Core, Product, Store
 from hwcompress.engines.dense import DenseFolded, DenseUnrolled
 from hwcompress.engines.elementwise import AffineLanes, DepthwiseLanes, RequantLanes, TableLanes
@@ -14,7 +18,8 @@ from hwcompress.engines.head import Buffer, Direct, Lines, Scan
 from hwcompress.engines.pipeline import Interface, Island, Pipeline
 from hwcompress.engines.pool import MaxUnrolled, PoolLanes
 from hwcompress.hw.cells import Resources
-from hwcompress.hw.memory import bram18
+from hwcompress.hw.families import FAMILIES
+from hwcompress.hw.memory import blocks
 
 ALONE = logic.Beside()
 
@@ -32,15 +37,15 @@ def estimate(pipeline: Pipeline, contents: bool = False) -> Estimate:
     layers: dict[str, Resources] = {}
     ports = port_resources(pipeline)
     waiting = Resources()
-    total = ports
+    whole = ports
     for k, island in enumerate(pipeline.islands):
-        waiting += head_resources(island.head) + collector(pipeline, k)
+        waiting += head_resources(island.head, pipeline.family) + collector(pipeline, k)
         for j, core in enumerate(island.cores):
-            cells = core_resources(core, contents, beside(island, j))
+            cells = core_resources(core, pipeline.family, contents, beside(island, j))
             layers[core.layer] = layers.get(core.layer, Resources()) + cells + waiting
-            total += cells + waiting
+            whole += cells + waiting
             waiting = Resources()
-    return Estimate(total + waiting, layers)
+    return Estimate(whole + waiting, layers)
 
 
 def beside(island: Island, j: int) -> logic.Beside:
@@ -59,25 +64,36 @@ def port_resources(pipeline: Pipeline) -> Resources:
     """Framer and output FIFO."""
     if pipeline.interface is Interface.VALID:
         return Resources()
-    lut, ff = logic.framer(pipeline.input)
-    lut_out, ff_out = logic.output_fifo(pipeline.output, pipeline.output_depth, pipeline.output_store)
-    blocks = bram18(pipeline.output.data_bits, pipeline.output_depth) if pipeline.output_store is Store.BLOCK else 0
-    return Resources(0, lut + lut_out, ff + ff_out, blocks)
+    out, depth, store, family = pipeline.output, pipeline.output_depth, pipeline.output_store, pipeline.family
+    if FAMILIES[family].lut == 4:
+        cells = total(lut4.framer(pipeline.input, family), lut4.output_fifo(out, depth, store, family))
+    else:
+        cells = total(logic.framer(pipeline.input), logic.output_fifo(out, depth, store))
+    return Resources(0, *cells, _memory(out.data_bits, depth, family) if store is Store.BLOCK else 0)
 
 
-def head_resources(head: Direct | Buffer | Lines | Scan) -> Resources:
+def _memory(width: int, depth: int, family: int) -> int:
+    return blocks(width, depth, FAMILIES[family].shapes)
+
+
+def head_resources(head: Direct | Buffer | Lines | Scan, family: int) -> Resources:
     """Memory, counters, credit."""
     if isinstance(head, Direct):
         return Resources(ff=head.width + 1)
-    blocks = bram18(head.width, head.depth) if head.store is Store.BLOCK else 0
+    used = _memory(head.width, head.depth, family) if head.store is Store.BLOCK else 0
     if isinstance(head, Scan):
-        lut, ff = maps.scan(head)
         width, depth = head.line_bits
-        return Resources(
-            0, lut, ff, blocks + (bram18(width, depth) if width and depth > 2 and head.lines is Store.BLOCK else 0)
-        )
-    lut, ff = maps.window(head) if isinstance(head, Lines) else logic.buffer(head)
-    return Resources(0, lut, ff, blocks)
+        used += line_blocks(width, depth, family) if head.lines is Store.BLOCK else 0
+    if FAMILIES[family].lut == 4:
+        return Resources(0, *lut4.head(head, family), used)
+    if isinstance(head, Scan):
+        return Resources(0, *maps.scan(head), used)
+    return Resources(0, *(maps.window(head) if isinstance(head, Lines) else logic.buffer(head)), used)
+
+
+def line_blocks(width: int, depth: int, family: int) -> int:
+    """Blocks of a hwc_line; a word more where none can be read while it is written."""
+    return _memory(width, depth + FAMILIES[family].late_lines, family) if width and depth > 2 else 0
 
 
 def collector(pipeline: Pipeline, k: int) -> Resources:
@@ -86,72 +102,82 @@ def collector(pipeline: Pipeline, k: int) -> Resources:
     if isinstance(head, Direct) or head.collect == 1 or not pipeline.islands[k].cores:
         return Resources()
     last = pipeline.islands[k].cores[-1]
-    lut, ff = logic.collect(last.lanes * last.lane_width, head.collect, head.count)
-    return Resources(0, lut, ff)
+    joined = (last.lanes * last.lane_width, head.collect, head.count)
+    small = FAMILIES[pipeline.family].lut == 4
+    return Resources(0, *(lut4.collect(*joined, pipeline.family) if small else logic.collect(*joined)))
+
+
+def core_resources(core: Core, family: int, contents: bool = False, beside: logic.Beside = ALONE) -> Resources:
+    """Resources of one core among its neighbours."""
+    if FAMILIES[family].lut == 4:
+        lut, ff = lut4.core(core, family, contents)
+    else:
+        lut, ff = _cells(core, contents, beside)
+    shapes = [m for m in core.rom_shapes() if m.store is Store.BLOCK]
+    used = sum(_memory(m.width, m.depth, family) for m in shapes) * (core.lanes if isinstance(core, TableLanes) else 1)
+    return Resources(_dsps(core), lut, ff, used)
+
+
+def _dsps(core: Core) -> int:
+    match core:
+        case DenseFolded(product=Product.DSP):
+            return core.pe * core.simd
+        case DenseUnrolled(product=Product.DSP):
+            return int(np.count_nonzero(core.weight))
+        case AffineLanes(product=Product.DSP) | DepthwiseLanes(product=Product.DSP):
+            return core.lanes
+        case _:
+            return 0
 
 
 @singledispatch
-def core_resources(core: Core, contents: bool = False, beside: logic.Beside = ALONE) -> Resources:
-    """Resources of one core among its neighbours."""
+def _cells(core: Core, contents: bool, beside: logic.Beside) -> Cells:
+    """LUTs of 6 inputs and flip-flops."""
     raise TypeError(type(core))
 
 
-def _blocks(core: Core) -> int:
-    return sum(bram18(m.width, m.depth) for m in core.rom_shapes() if m.store is Store.BLOCK)
+@_cells.register
+def _(core: DenseFolded, contents: bool, beside: logic.Beside) -> Cells:
+    return logic.folded(core, contents, beside)
 
 
-@core_resources.register
-def _(core: DenseFolded, contents: bool = False, beside: logic.Beside = ALONE) -> Resources:
-    lut, ff = logic.folded(core, contents, beside)
-    dsp = core.pe * core.simd if core.product is Product.DSP else 0
-    return Resources(dsp, lut, ff, _blocks(core))
-
-
-@core_resources.register
-def _(core: DenseUnrolled, contents: bool = False, beside: logic.Beside = ALONE) -> Resources:
+@_cells.register
+def _(core: DenseUnrolled, contents: bool, beside: logic.Beside) -> Cells:
     del contents
-    lut, ff = logic.unrolled(core, beside)
-    dsp = int(np.count_nonzero(core.weight)) if core.product is Product.DSP else 0
-    return Resources(dsp, lut, ff)
+    return logic.unrolled(core, beside)
 
 
-@core_resources.register
-def _(core: AffineLanes, contents: bool = False, beside: logic.Beside = ALONE) -> Resources:
+@_cells.register
+def _(core: AffineLanes, contents: bool, beside: logic.Beside) -> Cells:
     del beside
-    lut, ff = logic.affine(core, contents)
-    return Resources(core.lanes if core.product is Product.DSP else 0, lut, ff, _blocks(core))
+    return logic.affine(core, contents)
 
 
-@core_resources.register
-def _(core: PoolLanes, contents: bool = False, beside: logic.Beside = ALONE) -> Resources:
-    del contents, beside
-    lut, ff = maps.pool(core)
-    return Resources(0, lut, ff)
-
-
-@core_resources.register
-def _(core: MaxUnrolled, contents: bool = False, beside: logic.Beside = ALONE) -> Resources:
-    del contents, beside
-    lut, ff = maps.largest(core)
-    return Resources(0, lut, ff)
-
-
-@core_resources.register
-def _(core: DepthwiseLanes, contents: bool = False, beside: logic.Beside = ALONE) -> Resources:
+@_cells.register
+def _(core: DepthwiseLanes, contents: bool, beside: logic.Beside) -> Cells:
     del beside
-    lut, ff = maps.depthwise(core, contents)
-    return Resources(core.lanes if core.product is Product.DSP else 0, lut, ff, _blocks(core))
+    return maps.depthwise(core, contents)
 
 
-@core_resources.register
-def _(core: RequantLanes, contents: bool = False, beside: logic.Beside = ALONE) -> Resources:
+@_cells.register
+def _(core: PoolLanes, contents: bool, beside: logic.Beside) -> Cells:
     del contents, beside
-    lut, ff = logic.requant(core)
-    return Resources(0, lut, ff)
+    return maps.pool(core)
 
 
-@core_resources.register
-def _(core: TableLanes, contents: bool = False, beside: logic.Beside = ALONE) -> Resources:
+@_cells.register
+def _(core: MaxUnrolled, contents: bool, beside: logic.Beside) -> Cells:
+    del contents, beside
+    return maps.largest(core)
+
+
+@_cells.register
+def _(core: RequantLanes, contents: bool, beside: logic.Beside) -> Cells:
+    del contents, beside
+    return logic.requant(core)
+
+
+@_cells.register
+def _(core: TableLanes, contents: bool, beside: logic.Beside) -> Cells:
     del beside
-    lut, ff = logic.table(core, contents)
-    return Resources(0, lut, ff, core.lanes * _blocks(core))
+    return logic.table(core, contents)

@@ -70,7 +70,7 @@ def layer_cores(
     half = layer.after[0].op if layer.after and isinstance(layer.after[0].op, Requant) else None
     kind, lanes = layer.x.element, min(choice.pe, layer.outputs)
     if layer.pool is not None:
-        pool = _pool(layer, choice, x, lanes)
+        pool = _pool(layer, choice, x, lanes, family)
         cores.append(pool)
         x, total = layer.pool.span(x), isinstance(layer.pool, SumPoolCodes | DenseCodes)
         kind = FixedPoint(pool.lane_width, kind.frac, signed=total or kind.signed)
@@ -95,19 +95,23 @@ def layer_cores(
     return cores, x
 
 
-def _pool(layer: Layer, choice: LayerPlan, x: Range, lanes: int) -> PoolLanes | MaxUnrolled | DenseUnrolled:
+def _pool(
+    layer: Layer, choice: LayerPlan, x: Range, lanes: int, family: int
+) -> PoolLanes | MaxUnrolled | DenseUnrolled:
     op, name, x_type = layer.pool, f"{layer.name}_pool", layer.x.element
     assert op is not None
     if isinstance(op, Chosen):
         return MaxUnrolled(name, layer.name, lanes, x_type, op.index.shape[1], op.index, op.fill)
     if isinstance(op, DenseCodes):
-        return DenseUnrolled(name, layer.name, op.weight, op.bias, x_type, 2, sum_width(op.span(x)), Product.LUT, 1, 2)
+        return DenseUnrolled(
+            name, layer.name, op.weight, op.bias, x_type, 2, sum_width(op.span(x)), Product.LUT, 1, family
+        )
     if layer.scanned(choice):
         if isinstance(op, MaxPoolCodes):
             return MaxUnrolled(name, layer.name, lanes, x_type, op.window.taps)
         ones, zeros = np.tile(np.eye(lanes, dtype=np.int64), op.window.taps), np.zeros(lanes, dtype=np.int64)
         width = sum_width(op.span(x))
-        return DenseUnrolled(name, layer.name, ones, zeros, x_type, 2, width, Product.LUT, 1, 2)
+        return DenseUnrolled(name, layer.name, ones, zeros, x_type, 2, width, Product.LUT, 1, family)
     total = isinstance(op, SumPoolCodes)
     width = max(sum_width(op.span(x)), x_type.signed_width) if total else x_type.width
     groups = ceil_div(layer.x.channels, lanes) if layer.whole_map else 1

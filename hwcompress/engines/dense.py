@@ -8,6 +8,7 @@ import numpy as np
 
 from hwcompress.engines.base import Memory, Product, RomShape, Store, ceil_div, clog2, pack
 from hwcompress.engines.csd import Term, digit_counts, row_terms, signed_digits
+from hwcompress.hw.families import FAMILIES
 from hwcompress.ir.fixed import Codes, FixedPoint
 
 CASCADE_MAX = 16  # slots of one DSP cascade: one SRL16 delays an input bit
@@ -29,7 +30,7 @@ class DenseFolded:
     product: Product
     segment: int  # slots of a cascade (dsp)
     store: Store
-    family: int  # 1 DSP48E1, 2 DSP48E2
+    family: int  # of the target, key of hw.families.FAMILIES
 
     @property
     def column_steps(self) -> int:
@@ -63,8 +64,8 @@ class DenseFolded:
 
     @property
     def fabric_accumulator(self) -> bool:
-        """DSP48E1 cannot cascade and accumulate at once."""
-        return self.family == 1 and self.column_steps > 1 and self.slots > 1
+        """Where the target's DSPs cannot accumulate their cascade, logic does it behind the tree."""
+        return self.column_steps > 1 and FAMILIES[self.family].fabric_accumulator(self.slots, self.simd)
 
     @property
     def latency(self) -> int:

@@ -34,7 +34,7 @@ class Pipeline:
 
     top: str  # name of the top module: a legal identifier of ours
     interface: Interface
-    family: int  # of the DSP leaf: 1 DSP48E1, 2 DSP48E2
+    family: int  # of the target, key of hw.families.FAMILIES: FAMILY of hwc_mac
     input: Stream
     output: Stream
     islands: tuple[Island, ...]

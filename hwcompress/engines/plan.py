@@ -176,5 +176,5 @@ class Plan:
 
     layers: Mapping[str, LayerPlan]
     interface: Interface
-    family: int  # DSP leaf of the target: 1 DSP48E1, 2 DSP48E2
+    family: int  # of the target, key of hw.families.FAMILIES
     flat: bool = False  # maps are vectors: all positions at once (engines/flat.py)

@@ -6,19 +6,21 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from math import gcd
 
+from hwcompress.cost import lut4
 from hwcompress.cost.depths import least, rounded
 from hwcompress.cost.estimate import core_resources, head_resources
 from hwcompress.engines.assemble import layer_cores
 from hwcompress.engines.base import Core, Product, Store, ceil_div
-from hwcompress.engines.dense import DenseFolded
-from hwcompress.engines.elementwise import DepthwiseLanes, TableLanes
+from hwcompress.engines.dense import DenseFolded, DenseUnrolled
+from hwcompress.engines.elementwise import AffineLanes, DepthwiseLanes, TableLanes
 from hwcompress.engines.flat import planned_layers
 from hwcompress.engines.head import Buffer, Direct, Lines, Scan
 from hwcompress.engines.opening import heads_on, reads
 from hwcompress.engines.plan import Layer, LayerPlan
 from hwcompress.explore.folding import Sizes
 from hwcompress.hw.cells import Resources
-from hwcompress.hw.memory import bram18
+from hwcompress.hw.families import FAMILIES
+from hwcompress.hw.memory import blocks
 from hwcompress.ir.graph import CodeOp, Graph
 from hwcompress.ir.types import Range
 
@@ -61,6 +63,19 @@ class Space:
     def name(self) -> str:
         """Of the layer."""
         return self.layer.name
+
+    @cached_property
+    def operands(self) -> tuple[int, int] | None:
+        """Bits of the signed operands of its products; None where it has none."""
+        for core in self.cores(LayerPlan(1, 1, Product.LUT)) if self.layer.product is not None else ():
+            if isinstance(core, DenseFolded | DenseUnrolled | DepthwiseLanes | AffineLanes) and core.name == self.name:
+                return core.x_type.signed_width, core.weight_width
+        return None
+
+    @property
+    def fits_dsp(self) -> bool:
+        """Whether a product takes one DSP of the target."""
+        return self.operands is None or FAMILIES[self.family].fits(*self.operands)
 
     def cores(self, plan: LayerPlan) -> list[Core]:
         """The layer's cores under a plan, made once."""
@@ -131,7 +146,7 @@ def _suited(
 def _price(space: Space, key: Key, core: Core) -> Resources:
     """Cells of a core, counted once."""
     if key not in space.priced:
-        space.priced[key] = core_resources(core)
+        space.priced[key] = core_resources(core, space.family)
     return space.priced[key]
 
 
@@ -153,12 +168,12 @@ def link(source: Space, a: Option, sink: Space, b: Option, interval: int, luts: 
         return Resources()
     width = source.layer.y.element.width
     if lanes >= elements or steps == 1 or columns % lanes == 0 or lanes % columns == 0:
-        return _buffer(max(columns, lanes) * width, elements, max(columns, lanes), columns, luts)
+        return _buffer(max(columns, lanes) * width, elements, max(columns, lanes), columns, luts, sink.family)
     part = gcd(columns, lanes)
     if ceil_div(elements, part) > interval:
         return None
-    copy = _buffer(lanes * width, elements, lanes, part, luts)
-    return copy + _buffer(columns * width, elements, columns, columns, luts)
+    copy = _buffer(lanes * width, elements, lanes, part, luts, sink.family)
+    return copy + _buffer(columns * width, elements, columns, columns, luts, sink.family)
 
 
 def between_maps(source: Space, a: Option, sink: Space, b: Option, interval: int, luts: int) -> Resources | None:
@@ -170,7 +185,8 @@ def between_maps(source: Space, a: Option, sink: Space, b: Option, interval: int
         if max(head.words, head.frame_steps) > interval and head.words > sink.layer.x.positions:
             return None
         depth = rounded(least(head) + 2)
-        cells += head_resources(replace(head, depth=depth, store=buffer_store(head.width, depth, luts)))
+        store = buffer_store(head.width, depth, luts, sink.family)
+        cells += head_resources(replace(head, depth=depth, store=store), sink.family)
     return cells
 
 
@@ -180,18 +196,20 @@ def _heads(layer: Layer, pe: int, simd: int, lanes: int, width: int) -> tuple[Bu
 
 
 @lru_cache(maxsize=1 << 16)
-def _buffer(width: int, elements: int, per_word: int, columns: int, luts: int) -> Resources:
+def _buffer(width: int, elements: int, per_word: int, columns: int, luts: int, family: int) -> Resources:
     words = ceil_div(elements, per_word)
     depth = 32 if words <= 16 else ceil_div(words + 16, 64) * 64
     sub = max(1, per_word // columns)
-    store = buffer_store(width, depth, luts)
+    store = buffer_store(width, depth, luts, family)
     steps = ceil_div(elements, columns)
-    return head_resources(Buffer("", width // per_word, per_word, depth, words, sub, steps, 1, steps, 1, store))
+    head = Buffer("", width // per_word, per_word, depth, words, sub, steps, 1, steps, 1, store)
+    return head_resources(head, family)
 
 
-def buffer_store(width: int, depth: int, luts: int) -> Store:
-    """Block RAM for buffers whose LUTRAM would cost more than `luts` LUTs for each RAMB18."""
-    if depth <= 64 or not width:
+def buffer_store(width: int, depth: int, luts: int, family: int) -> Store:
+    """Block RAM for buffers that would cost more than `luts` LUTs for each block in logic."""
+    cells = FAMILIES[family]
+    if not width or (cells.lut == 6 and depth <= 64):
         return Store.LOGIC
-    sites = 8 * ceil_div(width, 7) * ceil_div(depth, 64)
-    return Store.BLOCK if sites > luts * bram18(width, depth) else Store.LOGIC
+    sites = 8 * ceil_div(width, 7) * ceil_div(depth, 64) if cells.lut == 6 else max(lut4.ram(width, depth, family))
+    return Store.BLOCK if sites > luts * blocks(width, depth, cells.shapes) else Store.LOGIC

@@ -12,7 +12,7 @@ from hwcompress.ops import ConvCodes, Window
 
 KEEP = 20  # foldings of a layer that the search looks at
 KEEP_TILE = 6  # and those for the next smaller depth of a block RAM
-BLOCK_DEPTHS = tuple(512 << k for k in range(6))  # words of a RAMB18 at 36 .. 1 bits
+BLOCK_DEPTHS = tuple(512 << k for k in range(6))  # words of a RAMB18 (DP16KD) at 36 .. 1 bits
 SLACK = 1.25  # multipliers of a folding against the fewest
 UNROLL_LIMIT = 1 << 17  # weights; beyond, reuse 1 is offered only where it is asked for
 

@@ -17,12 +17,13 @@ from hwcompress.engines.base import Product, Store
 from hwcompress.engines.head import Direct, Scan
 from hwcompress.engines.pipeline import Pipeline
 from hwcompress.engines.plan import LayerPlan, Plan
-from hwcompress.errors import DoesNotFit
+from hwcompress.errors import BadInput, DoesNotFit
 from hwcompress.explore import choices
 from hwcompress.explore.choices import Option, Space
 from hwcompress.explore.frontier import Frontier
 from hwcompress.explore.goal import Goal, LayerWish, wished
 from hwcompress.hw.cells import Resources
+from hwcompress.hw.families import FAMILIES
 from hwcompress.ir.graph import CodeOp, Graph
 
 WORTH = (2, 5, 10, 20, 40, 60, 80, 100, 130, 160, 200, 240, 280, 320, 400, 600, 1200, 1 << 20)  # LUTs of a RAMB18
@@ -30,7 +31,7 @@ HOPE = 1.25  # times the LUT budget, up to which a sum over layers may still fit
 BELOW = 3  # intervals below the smallest found that are tried too: what fits is not quite monotone
 TIGHTER = 4  # searches with less, where the contents of ROMs turn out to cost more than the search assumed
 NEAR = 8  # intervals around the largest that keeps a latency
-SEGMENTS = (16, 8, 4, 2, 1)
+SEGMENTS = (16, 8, 4, 2, 1)  # slots of a DSP cascade
 
 
 @dataclass(frozen=True)
@@ -77,14 +78,25 @@ class Search:
         """flat: all positions of maps at once."""
         self.graph, self.goal, self.flat = graph, goal, flat
         self.spaces = choices.spaces(graph, goal.family, flat)
+        self.segment = FAMILIES[goal.family].segment
+        wide = [s for s in self.spaces if not s.fits_dsp and self.engine(s) is not Product.LUT]
+        self.notes = tuple(_too_wide(s, goal.family) for s in wide)
 
     # Options of one layer
 
     def products(self, space: Space) -> tuple[Product, ...]:
         """Engines that the user allows."""
+        if space.fits_dsp:
+            wish = self.engine(space)
+            return (wish,) if wish else (Product.LUT, Product.DSP)
+        if self.wish(space).product is Product.DSP:
+            raise BadInput(f"layer {_too_wide(space, self.goal.family)}. Try: strategy auto, or fewer bits")
+        return (Product.LUT,)
+
+    def engine(self, space: Space) -> Product | None:
+        """The one that the user wants, for the layer or for all."""
         own = self.wish(space)
-        wish = own.product or (None if own.free else self.goal.product)
-        return (wish,) if wish else (Product.LUT, Product.DSP)
+        return own.product or (None if own.free else self.goal.product)
 
     def foldings(self, interval: int) -> Foldings:
         """Those of every layer within an interval."""
@@ -119,14 +131,15 @@ class Search:
         plans = found.plan.layers
         return max(s.sizes.steps((plans[s.name].pe, plans[s.name].simd)) for s in self.spaces)
 
-    def within(self, interval: int, segment: int = SEGMENTS[0]) -> Planned:
+    def within(self, interval: int, segment: int | None = None) -> Planned:
         """The plan with the fewest DSPs whose steps are at most `interval`."""
         return self.fewest(self.foldings(interval), interval, segment)
 
     def fewest(
-        self, foldings: Foldings, interval: int, segment: int = SEGMENTS[0], *, reachable: bool = False
+        self, foldings: Foldings, interval: int, segment: int | None = None, *, reachable: bool = False
     ) -> Planned:
         """The plan with the fewest DSPs that fits; else the one that comes nearest. reachable: known to be so."""
+        segment = segment or self.segment
         nearest = self._fewest(foldings, interval, segment, choices.Memories())
         if not {"bram18", "lut"} & {*nearest.estimate.total.over(self.goal.budget)}:
             return nearest
@@ -197,7 +210,7 @@ class Search:
         plan = Plan(chosen, self.goal.interface, self.goal.family, self.flat)
         pipeline = stored(roomy(assemble(self.graph, plan)), luts)
         timing = Timing(first_latency(pipeline), ideal_interval(pipeline))
-        return Planned(plan, pipeline, estimate(pipeline), timing, luts)
+        return Planned(plan, pipeline, estimate(pipeline), timing, luts, self.notes)
 
     def tighten(self, total: Resources) -> None:
         """Search again for less of what turned out to be too much."""
@@ -248,7 +261,7 @@ class Search:
         foldings = self.foldings(interval)
         while lo < hi:
             middle = (lo + hi) // 2
-            trial = self._fewest(foldings, interval, SEGMENTS[0], choices.Memories(WORTH[middle], mixed=True))
+            trial = self._fewest(foldings, interval, self.segment, choices.Memories(WORTH[middle], mixed=True))
             kept = self.fits(trial) and trial.timing.interval_cycles <= interval
             if kept and trial.estimate.total.dsp < found.estimate.total.dsp:
                 found = trial
@@ -261,7 +274,7 @@ class Search:
     def _fitting(self, interval: int) -> Planned | None:
         """The plan within an interval if it keeps that and the budget."""
         foldings = self.foldings(interval)
-        if not self._hopeful(interval) or not self._reachable(foldings, interval, SEGMENTS[0]):
+        if not self._hopeful(interval) or not self._reachable(foldings, interval, self.segment):
             return None
         found = self.fewest(foldings, interval, reachable=True)
         return found if found.timing.interval_cycles <= interval and self.fits(found) else None
@@ -315,7 +328,7 @@ class Search:
     def _quick(self, interval: int, latency: int) -> Planned:
         """The plan within an interval with the longest DSP cascades that keep the latency."""
         found = self.within(interval)
-        for segment in SEGMENTS[1:]:
+        for segment in (s for s in SEGMENTS if s < self.segment):
             if found.timing.latency_cycles <= latency or Product.DSP not in _products(found):
                 break
             found = min(found, self.within(interval, segment), key=lambda p: p.timing.latency_cycles)
@@ -329,6 +342,15 @@ def _doubling(values: list[int]) -> list[int]:
         if not out or value >= 2 * values[out[-1]] or k + 1 == len(values):
             out.append(k)
     return out
+
+
+def _too_wide(space: Space, family: int) -> str:
+    """What keeps a layer's products from DSPs."""
+    (a, b), (most_a, most_b) = space.operands or (0, 0), FAMILIES[family].multiplier
+    return (
+        f"{space.name}: operands of {a} and {b} bits do not fit a multiplier of {most_a} x {most_b}, "
+        "its products are in LUTs"
+    )
 
 
 def _products(found: Planned) -> set[Product]:
@@ -347,9 +369,9 @@ def stored(pipeline: Pipeline, luts: int) -> Pipeline:
     for k, island in enumerate(islands):
         head = island.head
         if not isinstance(head, Direct):
-            head = replace(head, store=choices.buffer_store(head.width, head.depth, luts))
+            head = replace(head, store=choices.buffer_store(head.width, head.depth, luts, pipeline.family))
             if isinstance(head, Scan):
-                head = replace(head, lines=choices.buffer_store(*head.line_bits, luts))
+                head = replace(head, lines=choices.buffer_store(*head.line_bits, luts, pipeline.family))
             islands[k] = replace(island, head=head)
-    out = choices.buffer_store(pipeline.output.data_bits, pipeline.output_depth, luts)
+    out = choices.buffer_store(pipeline.output.data_bits, pipeline.output_depth, luts, pipeline.family)
     return replace(pipeline, islands=tuple(islands), output_store=out)

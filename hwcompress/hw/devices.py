@@ -11,10 +11,11 @@ from typing import Any
 
 from hwcompress.errors import BadInput, quote
 from hwcompress.hw.cells import Resources
+from hwcompress.hw.families import FAMILIES, Family
 
 PARTS = Path(__file__).parent / "parts"
 DEFAULT = "dsp27x18"
-_PACKAGE = re.compile(r"-?[a-z]{3,4}\d{3,4}-[-a-z0-9]{1,8}")  # what follows the device in a Vivado part
+PACKAGE = r"-?[a-z]{3,4}\d{3,4}-[-a-z0-9]{1,8}"  # what follows the device in a Vivado part
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,13 +24,20 @@ class Target:
 
     name: str  # as the user wrote it: a geometry or a device
     device: str  # the device, or the reference device of a geometry
-    part: str  # Vivado part string
+    part: str  # as the vendor's tools spell it
     multiplier: tuple[int, int]  # bits of the two signed operands
-    family: int  # DSP leaf: 1 DSP48E1, 2 DSP48E2
-    yosys_family: str  # synth_xilinx -family
+    family: int  # FAMILY of hwc_mac, key of families.FAMILIES
+    yosys_family: str  # synth_xilinx -family, ecp5 or ice40; empty: no open tool maps to it
     budget: Resources
     source: str  # document and table of the budget
     checked: str  # what else the budget was compared with; empty: nothing
+    pnr: tuple[str, ...] = ()  # options of nextpnr; empty: it does not know the device
+    package: str = PACKAGE  # pattern of what follows the device in a part name, in small letters
+
+    @property
+    def cells(self) -> Family:
+        """What its cells can do."""
+        return FAMILIES[self.family]
 
     @property
     def geometry(self) -> bool:
@@ -41,19 +49,14 @@ def find(name: str) -> Target:
     """The target of that name; case does not matter, and a full part name (xc7z020clg400-1) finds its device.
 
     Raises:
-        BadInput: no such target, or one that this version cannot build for.
+        BadInput: no such target.
     """
     wanted = name.strip().lower()
     known = _targets()
     if wanted in known:
         return known[wanted]
-    if wanted in later():
-        raise BadInput(
-            f"target {quote(name)}: not available in this version ({later()[wanted]}); "
-            f"available: {', '.join(known)}. Try: --target {DEFAULT}"
-        )
     for target in known.values():
-        if wanted.startswith(target.name) and _PACKAGE.fullmatch(wanted[len(target.name) :]):
+        if wanted.startswith(target.name) and re.fullmatch(target.package, wanted[len(target.name) :]):
             return replace(target, part=name.strip())
     close = difflib.get_close_matches(wanted[:40], known, n=3, cutoff=0.5)
     hint = f"close names: {', '.join(close)}. " if close else ""
@@ -66,12 +69,6 @@ def find(name: str) -> Target:
 def targets() -> tuple[Target, ...]:
     """All targets: geometries first, then devices by family and size."""
     return tuple(_targets().values())
-
-
-def later() -> dict[str, str]:
-    """Names known but not available in this version, with what they are."""
-    table: dict[str, str] = _read("geometries")["later"]
-    return table
 
 
 @cache
@@ -90,7 +87,7 @@ def _targets() -> dict[str, Target]:
 
 def _devices(table: dict[str, Any]) -> list[Target]:
     """Devices of one file, the smallest first."""
-    common = ("family", "yosys_family", "multiplier", "source")
+    common = ("family", "yosys_family", "multiplier", "source", "package")
     found = [_device(name, row, table) for name, row in table.items() if name not in common]
     return sorted(found, key=lambda t: t.budget.lut)
 
@@ -104,7 +101,11 @@ def _device(name: str, row: dict[str, Any], table: dict[str, Any]) -> Target:
         multiplier=(a, b),
         family=table["family"],
         yosys_family=table["yosys_family"],
-        budget=Resources(dsp=row["dsp"], lut=row["lut"], ff=row["ff"], bram18=2 * row["bram36"]),
+        budget=Resources(
+            dsp=row["dsp"], lut=row["lut"], ff=row["ff"], bram18=row.get("blocks", 2 * row.get("bram36", 0))
+        ),
         source=table["source"],
         checked=row["checked"],
+        pnr=tuple(row.get("pnr", ())),
+        package=table.get("package", PACKAGE),
     )

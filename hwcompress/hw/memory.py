@@ -1,24 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How memories are cut into block RAMs. Twin: templates/rtl/hwc_rom.v and hwc_ram.v.
+"""How memories are cut into block RAMs. Twin: templates/rtl/hwc_rom.v and hwc_ram.v."""
 
-Shapes of a RAMB18E2 with one write and one read port: UG573 (v1.13), table 1-7 and chapter "Simple dual-port".
-"""
-
-SHAPES = ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))  # words, bits
-LARGEST = 16384  # words of one row of tiles
+from hwcompress.hw.families import BLOCK_18K, Shapes
 
 
-def tile_bits(depth: int) -> int:
-    """Bits of a tile for a memory of `depth` words: the widest shape that holds them, at most 16,384."""
-    return next((bits for words, bits in SHAPES if depth <= words), 1)
+def row_words(shapes: Shapes = BLOCK_18K) -> int:
+    """Words of one row of tiles: those of the deepest shape."""
+    return shapes[-1][0]
 
 
-def tiles(width: int, depth: int) -> tuple[int, int]:
-    """Rows and columns of RAMB18 that a block memory of `width` bits by `depth` words takes."""
-    return -(-depth // LARGEST), -(-width // tile_bits(depth))
+def tile_bits(depth: int, shapes: Shapes = BLOCK_18K) -> int:
+    """Bits of a tile for a memory of `depth` words: the widest shape that holds them, or the deepest there is."""
+    return next((bits for words, bits in shapes if depth <= words), shapes[-1][1])
 
 
-def bram18(width: int, depth: int) -> int:
-    """RAMB18 that a block memory takes."""
-    rows, columns = tiles(width, depth)
+def tiles(width: int, depth: int, shapes: Shapes = BLOCK_18K) -> tuple[int, int]:
+    """Rows and columns of blocks that a block memory of `width` bits by `depth` words takes."""
+    return -(-depth // row_words(shapes)), -(-width // tile_bits(depth, shapes))
+
+
+def blocks(width: int, depth: int, shapes: Shapes = BLOCK_18K) -> int:
+    """Blocks that a block memory takes: RAMB18, or what the family has instead."""
+    rows, columns = tiles(width, depth, shapes)
     return rows * columns
+
+
+LARGEST = row_words()
+bram18 = blocks

@@ -10,7 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from hwcompress.report.files import write_text
 from hwcompress.report.schema import Report
-from hwcompress.report.table import CELLS
+from hwcompress.report.table import cells_of
 from hwcompress.report.text import count, real, score, share, shown
 from hwcompress.resources import folder
 
@@ -59,7 +59,7 @@ def environment() -> Environment:
 def render(report: Report) -> str:
     """The page."""
     budget, used = report.target.budget, report.resources
-    cells = [_Row(label, key, getattr(used, key), getattr(budget, key)) for label, key in CELLS]
+    cells = [_Row(label, key, getattr(used, key), getattr(budget, key)) for label, key in cells_of(report)]
     slowest = max([1, *(layer.interval_cycles for layer in report.layers)])
     return environment().get_template("report.html.j2").render(report=report, cells=cells, slowest=slowest)
 

@@ -115,6 +115,8 @@ def _target(config: Config) -> schema.TargetPart:
         budget=counts(device.budget),
         part=device.part,
         source=device.source,
+        dsp_cell=device.cells.dsp,
+        block=device.cells.block,
     )
 
 

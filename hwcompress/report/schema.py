@@ -74,8 +74,10 @@ class TargetPart(Part):
     device: str
     clock_mhz: float
     budget: ResourceCounts
-    part: str = ""  # Vivado part string
+    part: str = ""  # as the vendor's tools spell it
     source: str = ""  # of the budget
+    dsp_cell: str = ""  # what dsp counts: DSP48E2, MULT18X18D ...
+    block: str = "RAMB18"  # what bram18 counts
 
 
 class CompressionLayer(Part):

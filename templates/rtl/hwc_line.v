@@ -4,11 +4,13 @@
 //   q_o = d_i, LENGTH steps ago
 //
 // WIDTH  bits.  LENGTH: steps, >= 0 (0 is a wire).  The first LENGTH words after a reset are any.
-// STYLE  0 shift register (flip-flops or SRLs), 1 LUTRAM, 2 block; up to 2 steps always flip-flops.
+// STYLE  0 shift register (flip-flops or SRLs), 1 LUTRAM, 2 to 4 block as in hwc_ram; up to 2 steps
+//        always flip-flops.
 //
 // A memory is read and written at one address, which suits LUTRAM best (8 LUTs for 16 bits of 32
-// words, a LUT for one of 64); its output register is a word of the line.  LUTRAM of more than 256
-// words is written one address behind the read: with a single one Yosys 0.70 fails.
+// words, a LUT for one of 64); its output register is a word of the line.  It is written one address
+// behind the read if its blocks need that (STYLE 3, 4), and as LUTRAM of more than 256 words: with a
+// single address Yosys 0.70 fails there.
 
 `default_nettype none
 
@@ -25,7 +27,7 @@ module hwc_line #(
 );
 
   generate
-    if (WIDTH < 1 || LENGTH < 0 || STYLE < 0 || STYLE > 2) begin : g_bad
+    if (WIDTH < 1 || LENGTH < 0 || STYLE < 0 || STYLE > 4) begin : g_bad
       hwc_error_bad_WIDTH_LENGTH_or_STYLE error ();
     end
 
@@ -43,7 +45,7 @@ module hwc_line #(
       always @(posedge clk_i) if (step_i) line_q <= {line_q[(LENGTH-1)*WIDTH-1:0], d_i};
       assign q_o = line_q[(LENGTH-1)*WIDTH+:WIDTH];
     end else begin : g_memory
-      localparam integer LATE = (STYLE == 1 && LENGTH > 257) ? 1 : 0;
+      localparam integer LATE = (STYLE > 2 || (STYLE == 1 && LENGTH > 257)) ? 1 : 0;
       localparam integer DEPTH = LENGTH - 1 + LATE;
       localparam integer A_W = (DEPTH > 1) ? $clog2(DEPTH) : 1;
       wire [A_W-1:0] raddr, waddr;

@@ -5,7 +5,7 @@
 //
 // DATA_W  bits of a beat.  TDATA_W: bits of m_axis_tdata, >= DATA_W, padded with zeros.
 // DEPTH   words of the FIFO, beside the output register.  BEATS a frame, the last with tlast.
-// STYLE   of the memory: 0 registers, 1 LUTRAM, 2 block.
+// STYLE   of the memory: as in hwc_ram.
 // All m_axis outputs come from registers.  A beat can leave 2 edges after it was written.
 
 `default_nettype none

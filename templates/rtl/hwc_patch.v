@@ -7,7 +7,7 @@
 // WORD_W  bits of a pixel.  COLS: pixels of a row of the map.  KR, KC, DR, DC: kernel, dilation.
 // PADDED  0: no window leaves the map, first_i, outside_i and rows_i are not used.
 // PAD     word of a tap outside the map.
-// STYLE   of the line memories, (KR-1)*DR rows in all: 0 shift registers, 1 LUTRAM, 2 block.
+// STYLE   of the line memories, (KR-1)*DR rows in all: as in hwc_line.
 //
 // shift_i with data_i and the flags of hwc_scan: a step of the walk over the map.
 //   first_i    only with shift_i: x == 0, older columns belong to another row

@@ -5,8 +5,8 @@
 //
 // SUM     0: maximum, Y_W = X_W bits, signed or not as X_SIGNED says; 1: sum, Y_W bits signed, wide
 //         enough for TAPS inputs.  LANES: lane k at [k*X_W +: X_W] and [k*Y_W +: Y_W].
-// GROUPS  1: accumulators are the output registers; else they lie in LUTRAM, and each input fetches
-//         the one of the next group, which was written before it.
+// GROUPS  1: accumulators are the output registers; else they lie in a hwc_ram of this STYLE, and
+//         each input fetches the one of the next group, which was written before it.
 //
 // valid_o is high for the GROUPS results of a frame.  Latency 1.
 
@@ -19,7 +19,8 @@ module hwc_pool #(
     parameter integer Y_W      = 8,  // bits
     parameter integer SUM      = 0,
     parameter integer GROUPS   = 1,
-    parameter integer TAPS     = 4
+    parameter integer TAPS     = 4,
+    parameter integer STYLE    = 1
 ) (
     input  wire                 clk_i,
     input  wire                 rst_ni,
@@ -88,7 +89,7 @@ module hwc_pool #(
       hwc_ram #(
           .WIDTH(LANES * Y_W),
           .DEPTH(GROUPS),
-          .STYLE(1)
+          .STYLE(STYLE)
       ) ram (
           .clk_i  (clk_i),
           .we_i   (valid_i),

@@ -3,7 +3,8 @@
 //
 //   rdata_o <= ram[raddr_i] if re_i (the old word if it is written in the same clock)
 //
-// WIDTH  bits.  DEPTH: words.  STYLE: 0 registers, 1 LUTRAM, 2 block RAM.  Latency 1.
+// WIDTH  bits.  DEPTH: words.  STYLE: 0 registers, 1 LUTRAM, 2 block RAM, 3 block RAM whose user
+//        never reads a word while it is written (no_rw_check: Yosys adds no bypass).  Latency 1.
 
 `default_nettype none
 
@@ -34,6 +35,11 @@ module hwc_ram_tile #(
       localparam integer WORDS = (DEPTH <= 32) ? DEPTH : 64 * ROWS_64;
       (* ram_style = "distributed" *)
       reg [WIDTH-1:0] ram[0:WORDS-1];
+      always @(posedge clk_i) if (we_i) ram[waddr_i] <= wdata_i;
+      always @(posedge clk_i) if (re_i) rdata_o <= ram[raddr_i];
+    end else if (STYLE == 3) begin : g_block_apart
+      (* ram_style = "block", no_rw_check *)
+      reg [WIDTH-1:0] ram[0:DEPTH-1];
       always @(posedge clk_i) if (we_i) ram[waddr_i] <= wdata_i;
       always @(posedge clk_i) if (re_i) rdata_o <= ram[raddr_i];
     end else begin : g_block

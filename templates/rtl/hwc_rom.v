@@ -7,6 +7,7 @@
 // STYLE  0 logic: reads FILE.mem.  1 block: RAMB18 tiles, tile (row, column) reads
 //        FILE_<row>_<column>.mem.  Up to 512 words a tile is 36 bits wide, 1024: 18, 2048: 9,
 //        4096: 4, 8192: 2, else 1; rows of 16384 words; column 0 holds the low bits.
+//        2 block of 4 Kbit (iCE40): up to 256 words 16 bits, 512: 8, 1024: 4, else 2; rows of 2048 words.
 
 `default_nettype none
 
@@ -22,9 +23,12 @@ module hwc_rom #(
     output wire [WIDTH-1:0] data_o
 );
 
-  localparam integer TILE_W = (DEPTH <= 512) ? 36 : (DEPTH <= 1024) ? 18 : (DEPTH <= 2048) ? 9 :
-                              (DEPTH <= 4096) ? 4 : (DEPTH <= 8192) ? 2 : 1;
-  localparam integer ROW_DEPTH = 16384;
+  localparam integer TILE_W =
+      (STYLE == 2) ? ((DEPTH <= 256) ? 16 : (DEPTH <= 512) ? 8 : (DEPTH <= 1024) ? 4 : 2) :
+      (DEPTH <= 512) ? 36 : (DEPTH <= 1024) ? 18 : (DEPTH <= 2048) ? 9 :
+      (DEPTH <= 4096) ? 4 : (DEPTH <= 8192) ? 2 : 1;
+  localparam integer ROW_A = (STYLE == 2) ? 11 : 14;  // address bits of a row of tiles
+  localparam integer ROW_DEPTH = 1 << ROW_A;
   localparam integer COLUMNS = (WIDTH + TILE_W - 1) / TILE_W;
   localparam integer ROWS = (DEPTH + ROW_DEPTH - 1) / ROW_DEPTH;
 
@@ -52,7 +56,7 @@ module hwc_rom #(
 
   genvar r, c;
   generate
-    if (WIDTH < 1 || DEPTH < 1 || STYLE < 0 || STYLE > 1) begin : g_bad
+    if (WIDTH < 1 || DEPTH < 1 || STYLE < 0 || STYLE > 2) begin : g_bad
       hwc_error_bad_WIDTH_DEPTH_or_STYLE error ();
     end
 
@@ -98,14 +102,14 @@ module hwc_rom #(
       if (ROWS == 1) begin : g_single
         assign data_o = words;
       end else begin : g_rows
-        reg [A_W-15:0] row_q;
+        reg [A_W-ROW_A-1:0] row_q;
         reg [WIDTH-1:0] word;
         integer k;
-        always @(posedge clk_i) row_q <= addr_i[A_W-1:14];
+        always @(posedge clk_i) row_q <= addr_i[A_W-1:ROW_A];
         always @* begin
           word = {WIDTH{1'b0}};
           for (k = 0; k < ROWS; k = k + 1)
-            word = word | (words[k*WIDTH+:WIDTH] & {WIDTH{row_q == k[A_W-15:0]}});
+            word = word | (words[k*WIDTH+:WIDTH] & {WIDTH{row_q == k[A_W-ROW_A-1:0]}});
         end
         assign data_o = word;
       end

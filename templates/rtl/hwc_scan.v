@@ -11,7 +11,7 @@
 // REPLAY         emissions of a position: the step to its last tap, and REPLAY - 1 that hold.
 // COLLECT        emissions complete an output word, fewer at the end of a position (PER_POSITION)
 //                or frame; the step that does needs room_i, pulses reserve_o.
-// STYLE          of the FIFO: 0 registers, 1 LUTRAM, 2 block.
+// STYLE          of the FIFO: as in hwc_ram.
 //
 // A step inside the map takes a word, at the earliest one clock after it was written, and frees its
 // place; one outside takes nothing and waits for no word.  Only steps that complete an output word

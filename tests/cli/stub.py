@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """An api that compiles nothing: what it was asked is kept, what it answers is made by hand."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -59,9 +60,9 @@ class Stub:
         self.asked.append(("csim", frames))
         return Verification("csim", frames, 5 * frames, self.mismatches, None, None)
 
-    def synthesize(self, _build: Path, family: str, pnr: bool) -> Synthesis:
+    def synthesize(self, _build: Path, family: str, device: Sequence[str], mhz: float) -> Synthesis:
         """Counts."""
-        self.asked.append((family, pnr))
+        self.asked.append((family, tuple(device), mhz))
         return Synthesis("yosys", "0.70", family, 128, 2000, 3000, 0, None)
 
 

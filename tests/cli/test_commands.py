@@ -11,6 +11,7 @@ from hwcompress.cli.jobs import default_folder
 from hwcompress.cli.options import PLANNING
 from hwcompress.config import Config
 from hwcompress.config_file import load
+from hwcompress.report import files
 from tests.cli.stub import Stub, build
 from tests.report.example import HOSTILE
 
@@ -55,7 +56,7 @@ def test_targets(command, golden):
     golden("targets", command("targets"))
     record = json.loads(stdout(command("targets", "--json")))
     assert record["targets"][0]["budget"] == {"dsp": 1728, "lut": 230400, "ff": 460800, "bram18": 624}
-    assert "lfe5u-85" in record["later"]
+    assert [t["name"] for t in record["targets"][:5]] == ["dsp27x18", "dsp25x18", "dsp27x24", "dsp18x18", "dsp16x16"]
 
 
 def test_inspect(command, golden):
@@ -178,11 +179,54 @@ def test_a_cycle_too_many_exits_1(command, monkeypatch):
     assert "17 (estimate 16)" in text
 
 
+@pytest.mark.parametrize(
+    ("device", "options", "message"),
+    [
+        (
+            "xcvc1902",
+            [],
+            "synth: a target that Yosys maps to wanted, xcvc1902 found, and no open tool maps to DSP58.",
+        ),
+        (
+            "xczu7ev",
+            ["--pnr"],
+            "--pnr: a target that nextpnr places and routes wanted (ECP5, iCE40), xczu7ev found. Try: without --pnr",
+        ),
+    ],
+)
+def test_synth_where_no_tool_is(command, monkeypatch, device, options, message):
+    stub = Stub().install(monkeypatch)
+    made = build(Path("b"))
+    target = made.report.target.model_copy(update={"device": device})
+    files.write(made.report.model_copy(update={"target": target}), Path("b"))
+    text = command("synth", "b", *options)
+    assert text.startswith("exit 2")
+    assert message in " ".join(text.split())
+    assert not stub.asked
+    assert not json.loads(Path("b/report.json").read_text())["synthesis"]
+
+
+@pytest.mark.parametrize(
+    ("device", "family", "first"), [("lfe5u-45", "ecp5", "--45k"), ("ice40up5k", "ice40", "--up5k")]
+)
+def test_synth_takes_the_flow_of_the_device(command, monkeypatch, device, family, first):
+    stub = Stub().install(monkeypatch)
+    made = build(Path("b"))
+    target = made.report.target.model_copy(update={"device": device, "block": "DP16KD", "clock_mhz": 90.0})
+    files.write(made.report.model_copy(update={"target": target}), Path("b"))
+    assert "| DP16KD" in command("synth", "b")
+    command("synth", "b", "--pnr")
+    (plain, placed) = stub.asked
+    assert plain == (family, (), 90.0)
+    assert placed[0] == family
+    assert placed[1][0] == first
+
+
 def test_synth_stands_beside_the_estimate(command, golden, monkeypatch):
     stub = Stub().install(monkeypatch)
     build(Path("b"))
     golden("synth", command("synth", "b"))
-    assert stub.asked == [("xcup", False)]
+    assert stub.asked == [("xcup", (), 200.0)]
     assert json.loads(Path("b/report.json").read_text())["synthesis"][0]["lut"] == 2000
 
 

@@ -181,3 +181,46 @@ def test_a_reuse_and_a_folding_that_do_not_go_together_are_refused() -> None:
         plan_network(chain_of(wide), goal(wishes={"dense_0": LayerWish(reuse=16, pe=3)}))
     found = plan_network(chain_of(wide), goal(wishes={"dense_0": LayerWish(reuse=16, pe=4)}))
     assert (found.plan.layers["dense_0"].pe, found.plan.layers["dense_0"].simd) == (4, 4)
+
+
+def wide(weight_bits: int, input_bits: int) -> Graph[CodeOp]:
+    """A layer of 4 x 4 weights that use their widths."""
+    weight = np.full((4, 4), (1 << (weight_bits - 1)) - 1)
+    op = DenseCodes(weight, FixedPoint(weight_bits, 0), (0,) * 4, np.zeros(4, dtype=np.int64))
+    x = TensorType(4, FixedPoint(input_bits, 0))
+    acc = op.infer(x)
+    requant = Requant(Format(FixedPoint(8, 4)), np.full(4, acc.element.frac - 4), -128, 127)
+    nodes = (Node[CodeOp]("n", op, "x", "acc"), Node[CodeOp]("n", requant, "acc", "y"))
+    return Graph("g", "x", 4, nodes, {"x": x, "acc": acc, "y": requant.infer(acc)})
+
+
+@pytest.mark.parametrize(
+    ("family", "weight_bits", "input_bits", "fits"),
+    [
+        (2, 27, 16, True),
+        (2, 19, 19, False),
+        (3, 18, 18, True),
+        (3, 19, 18, False),
+        (3, 8, 19, False),
+        (4, 16, 16, True),
+        (4, 17, 8, False),
+        (5, 24, 20, True),
+        (5, 27, 18, True),
+        (5, 28, 8, False),
+    ],
+)
+def test_products_that_are_too_wide_for_a_dsp_go_to_luts(
+    family: int, weight_bits: int, input_bits: int, fits: bool
+) -> None:
+    graph = wide(weight_bits, input_bits)
+    asked = Goal(PLENTY, frozenset(), family, Interface.AXIS, reuse=4, product=Product.DSP)
+    found = plan_network(graph, asked)
+    assert (found.estimate.total.dsp > 0) == fits
+    assert any("do not fit a multiplier of" in note for note in found.notes) == (not fits)
+    own = {"dense_0": LayerWish(product=Product.DSP)}
+    strict = Goal(PLENTY, frozenset(), family, Interface.AXIS, reuse=4, wishes=own)
+    if fits:
+        assert plan_network(graph, strict).estimate.total.dsp > 0
+    else:
+        with pytest.raises(BadInput, match=r"^layer dense_0: operands of \d+ and \d+ bits do not fit"):
+            plan_network(graph, strict)

