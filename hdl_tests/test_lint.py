@@ -46,9 +46,11 @@ GRID: dict[str, list[dict[str, int | str]]] = {
     "hwc_input": [{"BEATS": b, "DATA_W": 7, "TDATA_W": t} for b in (1, 2, 5) for t in (7, 8)],
     "hwc_jump": [{"DEPTH": d, "COUNT": c, "JUMPS": f"{32 * c}'h0"} for d in (1, 2, 5, 8) for c in (2, 8)],
     "hwc_level": [{"MAX": m, "FULL": f} for m in (1, 2, 5) for f in (0, 1)],
-    "hwc_line": [{"LENGTH": l, "STYLE": s} for l in (0, 1, 2, 3, 9, 300) for s in (0, 1, 2)],
+    "hwc_line": [{"LENGTH": l, "STYLE": s} for l in (0, 1, 2, 3, 9, 300) for s in range(5)],
     "hwc_live": [{"STAGES": s} for s in (1, 2)],
     "hwc_mac": [{"CAS": c, "ACC": a, "BIAS": b, "P_W": p} for c in (0, 1) for a in (0, 1) for b in (0, 1) for p in (20, 48)],
+    "hwc_mac_dsp58": [{}],
+    "hwc_mac_lattice": [{"P_W": p} for p in (20, 48)],
     "hwc_max": [{"LANES": n, "TAPS": t, "X_W": w, "X_SIGNED": s, "LEVELS": 4} for n, w in ((1, 1), (3, 5)) for t in (1, 2, 5, 9) for s in (0, 1)] + [{"TAPS": 1, "LEVELS": 0}],
     "hwc_mul_lut": [{"A_W": a, "B_W": b, "A_SIGNED": s, "B_SIGNED": t, "ROWS": r} for r in (0, 1) for a, b in ((1, 1), (3, 3), (1, 8), (8, 1), (8, 8), (5, 9)) for s in (0, 1) for t in (0, 1)],
     "hwc_output": [{"DEPTH": d, "BEATS": b, "DATA_W": 7, "TDATA_W": t, "STYLE": s} for d in (1, 5) for b in (1, 3) for t in (7, 8) for s in (0, 1, 2)],
@@ -60,8 +62,8 @@ GRID: dict[str, list[dict[str, int | str]]] = {
         {"LANES": n, "X_W": w, "X_SIGNED": s, "SUM": m, "Y_W": w + m * (1 - s + x), "GROUPS": g, "TAPS": t}
         for n, w in ((1, 1), (3, 5)) for s in (0, 1) for m in (0, 1) for x in (0, 3) for g in (1, 2, 5) for t in (1, 2, 9)
     ],
-    "hwc_ram": [{"WIDTH": w, "DEPTH": d, "STYLE": s} for w, d in ((1, 1), (9, 5), (40, 700), (2, 20000)) for s in (0, 1, 2)],
-    "hwc_ram_tile": [{"STYLE": s} for s in (0, 1, 2)],
+    "hwc_ram": [{"WIDTH": w, "DEPTH": d, "STYLE": s} for w, d in ((1, 1), (9, 5), (40, 700), (2, 20000)) for s in range(5)],
+    "hwc_ram_tile": [{"STYLE": s} for s in range(4)],
     "hwc_raster": [{"PT": t, "PL": l, "OROWS": 2 + t, "OCOLS": 2 + l, "E": e, "DEPTH": 11 * e} for t in (0, 1, 2) for l in (0, 1, 2) for e in (1, 3)],
     "hwc_requant": [
         {"LANES": n, "IN_W": 20, "IN_SIGNED": s, "FOLDS": 2, "VARIABLE": v, "LEFT": l, "SHIFTS": f"{12 * n}'h208", "HALF": h, "EVEN": e, "SATURATE": t}
@@ -116,9 +118,9 @@ BAD: list[tuple[str, dict[str, int | str]]] = [
     ("hwc_collect", {"COUNT": 0}), ("hwc_count", {"COUNT": 0}), ("hwc_delay", {"CYCLES": -1}), ("hwc_dense_dsp", {"ACC_W": 49}),
     ("hwc_dense_dsp", {"CF": 1, "FABRIC_ACC": 1}), ("hwc_dense_lut", {"SIMD": 4, "LEVELS": 1}), ("hwc_input", {"TDATA_W": 7}),
     ("hwc_level", {"MAX": 0}), ("hwc_mac", {"FAMILY": 1, "CAS": 1, "ACC": 1}), ("hwc_mac", {"FAMILY": 2, "A_W": 28}),
-    ("hwc_mac", {"FAMILY": 1, "A_W": 26}), ("hwc_mac", {"FAMILY": 5}), ("hwc_output", {"TDATA_W": 7}), ("hwc_ram", {"STYLE": 3}),
-    ("hwc_requant", {"LO": -129}), ("hwc_rom", {"STYLE": 2}), ("hwc_row_dsp", {"SEGMENT": 0}), ("hwc_row_lut", {"TERMS": 3, "LEVELS": 1}),
-    ("hwc_line", {"LENGTH": -1}), ("hwc_line", {"STYLE": 3}), ("hwc_max", {"TAPS": 5, "LEVELS": 2}), ("hwc_max", {"LANES": 0}),
+    ("hwc_mac", {"FAMILY": 1, "A_W": 26}), ("hwc_mac", {"FAMILY": 6}), ("hwc_mac", {"FAMILY": 4, "CAS": 1, "BIAS": 1}), ("hwc_mac", {"FAMILY": 3, "A_W": 19}), ("hwc_mac", {"FAMILY": 4, "B_W": 17}), ("hwc_output", {"TDATA_W": 7}), ("hwc_ram", {"STYLE": 5}),
+    ("hwc_requant", {"LO": -129}), ("hwc_rom", {"STYLE": 3}), ("hwc_row_dsp", {"SEGMENT": 0}), ("hwc_row_lut", {"TERMS": 3, "LEVELS": 1}),
+    ("hwc_line", {"LENGTH": -1}), ("hwc_line", {"STYLE": 5}), ("hwc_max", {"TAPS": 5, "LEVELS": 2}), ("hwc_max", {"LANES": 0}),
     ("hwc_patch", {"DC": 0}), ("hwc_scan", {"DEPTH": 0}), ("hwc_scan", {"COLLECT": 0}), ("hwc_scan", {"PT": 3}),
     ("hwc_scan", {"OROWS": 1 << 20, "OCOLS": 1 << 20}), ("hwc_walk", {"BEFORE": 3}), ("hwc_walk", {"OUT": 6}), ("hwc_walk", {"STRIDE": 0}),
     ("hwc_table", {"IN_W": 17}), ("hwc_taps", {"TAPS": 0}), ("hwc_tree", {"COUNT": 5, "LEVELS": 2}),
