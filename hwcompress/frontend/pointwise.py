@@ -154,7 +154,11 @@ def _channel_shape(use: Use, layout: Layout, found: tuple[int, ...]) -> tuple[tu
     if layout.batch == 1:
         raise Refusal(f"dimension 1 of {layout} is the batch; channels belong there")
     want = tuple(1 if axis == layout.batch else d for axis, d in enumerate(layout.dims))
-    if use.node.opset < 9 and not use.node.integer("spatial", 1) and found == want[1:]:
+    if use.node.opset < 9 and not use.node.integer("spatial", 1):
+        if found != want[1:]:
+            raise Refusal(
+                f"parameters {show(found)} do not fit the {show(want[1:])} elements of {layout}: spatial is 0"
+            )
         return want, False
     if found != (layout.dims[1],):
         raise Refusal(f"parameters {show(found)} do not fit the {layout.dims[1]} channels of {layout}")

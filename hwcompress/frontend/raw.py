@@ -61,7 +61,7 @@ class RawNode:
     attributes: Mapping[str, object]  # int, float, str, tuple of these, an array, or Opaque
     opset: int  # version of its domain
     captured: tuple[str, ...] = ()  # values from outside that bodies of control flow in it read
-    strange: tuple[str, ...] = ()  # attributes that this version of its operator does not have
+    strange: str = ""  # which attribute this version of its operator does not have, or not of that type
 
     @property
     def reads(self) -> tuple[str, ...]:

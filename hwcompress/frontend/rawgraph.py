@@ -3,6 +3,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from onnx import AttributeProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, defs
 
@@ -15,6 +16,15 @@ from hwcompress.frontend.raw import Opaque, RawNode
 from hwcompress.frontend.tensors import check_size, decode, type_name
 
 UNSHAPED = ("?",)
+KINDS: Mapping[int, str] = {
+    AttributeProto.FLOAT: "a number",
+    AttributeProto.INT: "an integer",
+    AttributeProto.STRING: "a text",
+    AttributeProto.TENSOR: "a tensor",
+    AttributeProto.FLOATS: "a list of float values",
+    AttributeProto.INTS: "a list of int values",
+    AttributeProto.STRINGS: "a list of texts",
+}
 
 
 @dataclass(frozen=True)
@@ -72,12 +82,19 @@ def _node(index: int, node: NodeProto, opsets: dict[str, int]) -> RawNode:
     )
 
 
-def _strange(node: NodeProto, domain: str, opset: int) -> tuple[str, ...]:
+def _strange(node: NodeProto, domain: str, opset: int) -> str:
+    """What is wrong with an attribute, if the operator is a known one."""
     try:
-        known = defs.get_schema(node.op_type, opset, domain).attributes
+        known: Any = defs.get_schema(node.op_type, opset, domain).attributes
     except defs.SchemaError:
-        return ()
-    return tuple(sorted(a.name for a in node.attribute if a.name not in known))
+        return ""
+    for attribute in node.attribute:
+        if attribute.name not in known:
+            return f"has an attribute {quote(attribute.name)}, which this operator does not have"
+        wanted: int = known[attribute.name].type.value
+        if wanted != attribute.type:
+            return f"attribute {attribute.name} must be {KINDS.get(wanted, 'of another type')}"
+    return ""
 
 
 def _attributes(node: NodeProto) -> dict[str, object]:

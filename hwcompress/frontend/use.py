@@ -78,13 +78,13 @@ class Use:
         return value
 
     def check(self) -> None:
-        """Nothing, if the operator has all these attributes and no operand is too large a constant, read or not.
+        """Nothing, if the operator has such attributes and no operand is too large a constant, read or not.
 
         Raises:
             Nowhere: it is not so.
         """
         if self.node.strange:
-            raise Nowhere(f"has an attribute {quote(self.node.strange[0])}, which this operator does not have")
+            raise Nowhere(self.node.strange)
         for position, value in enumerate(self.operands):
             if isinstance(value, Opaque) and value.huge:
                 self.optional(position)

@@ -111,6 +111,26 @@ def test_attributes_that_the_operator_does_not_have(tmp_path):
     assert "has an attribute 'ratio'" in refused(tmp_path, model(nodes, W, opset=13))
 
 
+@pytest.mark.parametrize(
+    ("given", "kind"), [(1, "a number"), ([0.5], "a number"), ("x", "a number"), (np.float32(0.5), None)]
+)
+def test_attributes_of_another_type(given, kind, tmp_path):
+    """Read or not: a Dropout passes its tensor on whatever its ratio."""
+    nodes = [node("Dropout", "x", "d", ratio=given), node("MatMul", "d w", "y")]
+    if kind is None:
+        agrees(tmp_path, model(nodes, W, opset=7))
+    else:
+        assert refused(tmp_path, model(nodes, W, opset=7)) == f"Dropout 'd': attribute ratio must be {kind}"
+
+
+def test_a_normalization_of_each_element_with_parameters_for_channels(tmp_path):
+    stats = {name: np.ones(2, np.float32) for name in "sbmv"}
+    made = model([node("BatchNormalization", "x s b m v", "y", spatial=0)], stats, ("N", 2, 3, 3), opset=7)
+    assert refused(tmp_path, made) == (
+        "BatchNormalization 'y': parameters [2] do not fit the [2, 3, 3] elements of [N, 2, 3, 3]: spatial is 0"
+    )
+
+
 def test_an_attribute_twice(tmp_path):
     made = model([node("Conv", "x w", "y", dilations=[2])], {"w": weights(2, 1, 3)}, ("N", 1, 9))
     made.graph.node[0].attribute.append(helper.make_attribute("dilations", [1]))

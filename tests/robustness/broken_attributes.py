@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
-# pyright: basic, reportArgumentType=false, reportCallIssue=false
 """Mutants of attributes: of absurd values, of other types, twice."""
 
 from collections.abc import Callable, Iterator

@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
-# pyright: basic, reportArgumentType=false, reportCallIssue=false
 """Mutants that know nothing of models: changed, lost, doubled and swapped bytes."""
 
 from collections.abc import Callable, Iterator, Sequence

@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-# ruff: noqa: C901
-# pyright: basic, reportArgumentType=false, reportCallIssue=false
 """Mutants of tensors: types, sizes, shapes and numbers that make no sense."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 from onnx import ModelProto, SparseTensorProto, TensorProto, helper, numpy_helper
@@ -12,6 +10,7 @@ from tests.frontend.build import model, node
 from tests.robustness.honest import real
 from tests.robustness.mutant import FAILS, PASSES, Mutant, built, edited
 from tests.robustness.parts import replace_tensor, step, tensor, value
+from tests.robustness.tensor_edits import EDITS
 
 DIMS: dict[str, list[int]] = {
     "negative": [-8, 6],
@@ -39,16 +38,30 @@ TYPES = ("FLOAT16", "DOUBLE", "INT8", "UINT8", "INT32", "INT64", "BOOL", "COMPLE
 
 def mutants() -> Iterator[Mutant]:
     """Of the weights of the MLP, mostly."""
+    yield from _of_types()
+    for what, dims in DIMS.items():
+        yield edited(f"dims/{what}", "mlp", lambda m, d=dims: _shaped(m, d), must=FAILS)
+    for change in (-192, -4, -1, 1, 4, 192, 1 << 20):
+        yield edited(f"length/{change}", "mlp", lambda m, c=change: _resized(m, c), must=FAILS)
+    yield from _of_numbers()
+    for edit in EDITS:
+        yield edited(f"tensor/{edit.__name__.replace('_', ' ')}", "mlp", edit)
+    for name, made in _sparse().items():
+        yield built(f"sparse/{name}", lambda s=made: _with_sparse(s))
+    yield built("huge/unused initializer of 8 MiB", _unused, must=PASSES)
+    yield built("huge/quantization annotations", _annotated, must=PASSES)
+
+
+def _of_types() -> Iterator[Mutant]:
     for code in sorted({*TensorProto.DataType.values(), -1, 99, 1 << 30} - {TensorProto.FLOAT}):
         yield edited(f"type/code {code}", "mlp", lambda m, c=code: _typed(m, c))
     for kind in TYPES:
         yield edited(f"type/whole weight of {kind}", "mlp", lambda m, k=kind: _converted(m, "w0", k))
     yield edited("type/bias of int64", "mlp", lambda m: _converted(m, "b0", "INT64"))
     yield edited("type/bias of double", "mlp", lambda m: _converted(m, "b0", "DOUBLE"))
-    for what, dims in DIMS.items():
-        yield edited(f"dims/{what}", "mlp", lambda m, d=dims: _shaped(m, d), must=FAILS)
-    for change in (-192, -4, -1, 1, 4, 192, 1 << 20):
-        yield edited(f"length/{change}", "mlp", lambda m, c=change: _resized(m, c), must=FAILS)
+
+
+def _of_numbers() -> Iterator[Mutant]:
     for what, number in NUMBERS.items():
         yield edited(f"numbers/one weight {what}", "mlp", lambda m, n=number: _one(m, "w0", n))
         yield edited(f"numbers/all weights {what}", "mlp", lambda m, n=number: _all(m, "w0", n))
@@ -60,12 +73,6 @@ def mutants() -> Iterator[Mutant]:
         yield edited(f"numbers/variance {what}", "cnn", lambda m, n=NUMBERS[what]: _all(m, "v", n))
         yield edited(f"numbers/scale {what}", "cnn", lambda m, n=NUMBERS[what]: _one(m, "s", n))
         yield edited(f"numbers/bound {what}", "depthwise", lambda m, n=NUMBERS[what]: replace_tensor(m, "hi", n))
-    for name, edit in _strange().items():
-        yield edited(f"tensor/{name}", "mlp", edit)
-    for name, made in _sparse().items():
-        yield built(f"sparse/{name}", lambda s=made: _with_sparse(s))
-    yield built("huge/unused initializer of 8 MiB", _unused, must=PASSES)
-    yield built("huge/quantization annotations", _annotated, must=PASSES)
 
 
 def _typed(made: ModelProto, code: int) -> None:
@@ -113,52 +120,6 @@ def _store(made: ModelProto, name: str, numbers: np.ndarray, number: float) -> N
     """As float32 where the number exists there."""
     wide = 3.4e38 < abs(number) < np.inf or 0 < abs(number) < 1e-45
     replace_tensor(made, name, numbers if wide else numbers.astype(np.float32))
-
-
-def _strange() -> dict[str, Callable[[ModelProto], object]]:
-    def both(made: ModelProto) -> None:
-        tensor(made, "w0").float_data.extend([1.0] * 48)
-
-    def in_wrong_field(made: ModelProto) -> None:
-        given = tensor(made, "w0")
-        given.ClearField("raw_data")
-        given.int64_data.extend([1] * 48)
-
-    def segment(made: ModelProto) -> None:
-        tensor(made, "w0").segment.begin, tensor(made, "w0").segment.end = 1 << 40, -5
-
-    def location(made: ModelProto) -> None:
-        tensor(made, "w0").data_location = TensorProto.EXTERNAL
-
-    def no_type(made: ModelProto) -> None:
-        tensor(made, "w0").ClearField("data_type")
-
-    def nothing(made: ModelProto) -> None:
-        tensor(made, "w0").CopyFrom(TensorProto(name="w0"))
-
-    def no_name(made: ModelProto) -> None:
-        tensor(made, "w0").ClearField("name")
-
-    def twice(made: ModelProto) -> None:
-        made.graph.initializer.append(made.graph.initializer[0])
-
-    def swapped(made: ModelProto) -> None:
-        tensor(made, "w0").name, tensor(made, "w1").name = "w1", "w0"
-
-    def empty_bias(made: ModelProto) -> None:
-        replace_tensor(made, "b0", np.zeros(0, np.float32))
-
-    def bias_of_matrix(made: ModelProto) -> None:
-        replace_tensor(made, "b0", real(8, 8))
-
-    def four_bits(made: ModelProto) -> None:
-        tensor(made, "w0").CopyFrom(TensorProto(name="w0", data_type=22, dims=[8, 6], int32_data=[-1 << 31] * 48))
-
-    return {
-        f.__name__.replace("_", " "): f
-        for f in (both, in_wrong_field, segment, location, no_type, nothing, no_name, twice, swapped, empty_bias,
-                  bias_of_matrix, four_bits)
-    }  # fmt: skip
 
 
 def _sparse() -> dict[str, SparseTensorProto]:

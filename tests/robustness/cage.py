@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
-# pyright: basic, reportArgumentType=false, reportCallIssue=false
 """A warm process that runs each command in a child of its own: limits on time, memory and files, every open() noted."""
 
 import contextlib
@@ -17,14 +16,15 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-CPU = 20  # seconds
-WALL = 60  # seconds: for those who wait without working
+CPU = 60  # seconds
+WALL = 240  # seconds: for those who wait without working
 MEMORY = 3 << 30  # bytes of address space
 DISK = 64 << 20  # bytes of one file
 CRASHED = 70  # what a traceback that nobody caught ends as
 # What a process may read outside its folder.
-SYSTEM = (sys.prefix, sys.base_prefix, str(ROOT / "hwcompress"), str(ROOT / "templates"), "/usr", "/lib", "/proc/self/")
-QUIET = ("/dev/null", "/dev/urandom")
+OURS = [str(ROOT / name) for name in ("hwcompress", "templates", "hdl_tests")]
+SYSTEM = (sys.prefix, sys.base_prefix, *OURS, "/usr", "/lib", "/proc/self/")
+QUIET = ("/dev/null", "/dev/urandom", str(ROOT))  # the last is listed when Python looks for a module
 READS = ("open", "os.listdir", "os.scandir")
 WRITES = ("os.mkdir", "os.remove", "os.rmdir", "os.rename", "os.link", "os.symlink", "os.truncate", "os.chmod")
 STARTS = ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "socket.connect", "socket.bind")
@@ -40,7 +40,7 @@ class Outcome:
     cpu: float  # seconds
     wall: float  # seconds
     peak: int  # MiB resident
-    foreign: tuple[str, ...]  # what it opened, made or started outside its folder
+    foreign: list[str]  # what it opened, made or started outside its folder
 
 
 class Cage:
@@ -60,16 +60,20 @@ class Cage:
         return self._ask(folder, "hwcompress", *arguments)
 
     def compare(self, folder: Path, *arguments: str) -> Outcome:
-        """`tests.robustness.right.main`: what is wrong with the answers, on stdout."""
+        """`tests.robustness.right.main`: what it finds, on stdout."""
         return self._ask(folder, "compare", *arguments)
 
-    def _ask(self, folder: Path, *words: str) -> Outcome:
+    def misbehave(self, folder: Path, how: str, cpu: int) -> Outcome:
+        """`tests.robustness.misbehave.main`, with fewer seconds."""
+        return self._ask(folder, "misbehave", how, cpu=cpu)
+
+    def _ask(self, folder: Path, *words: str, cpu: int = CPU) -> Outcome:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps([str(folder), *words]) + "\n")
+        self._process.stdin.write(json.dumps([cpu, str(folder), *words]) + "\n")
         self._process.stdin.flush()
-        answer: dict[str, Any] = json.loads(self._process.stdout.readline())
-        return Outcome(**answer | {"foreign": tuple(answer["foreign"])})
+        answer: Any = json.loads(self._process.stdout.readline())
+        return Outcome(**answer)
 
     def close(self) -> None:
         """End it."""
@@ -87,8 +91,8 @@ def serve() -> None:
     """Answer requests from stdin until it closes."""
     programs = _programs()
     for line in sys.stdin:
-        folder, program, *arguments = json.loads(line)
-        answer = _caged(Path(folder), programs[program], arguments)
+        cpu, folder, program, *arguments = json.loads(line)
+        answer = _caged(Path(folder), programs[program], arguments, cpu)
         sys.stdout.write(json.dumps(asdict(answer)) + "\n")
         sys.stdout.flush()
 
@@ -97,19 +101,19 @@ def _programs() -> dict[str, Callable[[], object]]:
     """What a child may run, with all that it imports. A child of a process that once ran a model is warm, and alone."""
     from hwcompress import api, cli
     from hwcompress.frontend import runtime
-    from tests.robustness import right
+    from tests.robustness import misbehave, right
 
     assert api.compile
     assert runtime.ort
-    return {"hwcompress": cli.main, "compare": right.main}
+    return {"hwcompress": cli.main, "compare": right.main, "misbehave": misbehave.main}
 
 
-def _caged(folder: Path, program: Callable[[], object], arguments: list[str]) -> Outcome:
+def _caged(folder: Path, program: Callable[[], object], arguments: list[str], cpu: int) -> Outcome:
     beside = folder.parent
     started = time.monotonic()
     child = os.fork()
     if child == 0:
-        _child(folder, program, arguments)
+        _child(folder, program, arguments, cpu)
     hung = False
     while True:
         done, state, used = os.wait4(child, os.WNOHANG)
@@ -126,7 +130,7 @@ def _caged(folder: Path, program: Callable[[], object], arguments: list[str]) ->
         cpu=used.ru_utime + used.ru_stime,
         wall=time.monotonic() - started,
         peak=used.ru_maxrss >> 10,
-        foreign=tuple(_lines(beside / "notes")),
+        foreign=_lines(beside / "notes"),
     )
 
 
@@ -134,14 +138,14 @@ def _lines(path: Path) -> list[str]:
     return path.read_text("utf-8", "replace").splitlines() if path.exists() else []
 
 
-def _child(folder: Path, program: Callable[[], object], arguments: list[str]) -> None:
+def _child(folder: Path, program: Callable[[], object], arguments: list[str], cpu: int) -> None:
     """Everything a child does; never returns."""
     status = CRASHED
     try:
         os.setpgid(0, 0)
         _redirect(folder)
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        resource.setrlimit(resource.RLIMIT_CPU, (CPU, CPU + 2))
+        resource.setrlimit(resource.RLIMIT_CPU, (cpu, cpu + 2))
         resource.setrlimit(resource.RLIMIT_FSIZE, (DISK, DISK))
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
         sys.argv = ["hwcompress", *arguments]

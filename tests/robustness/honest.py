@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
-# pyright: basic, reportArgumentType=false, reportCallIssue=false
 """The honest models that mutants are made of: small, but of every kind that the importer knows."""
 
 from collections.abc import Callable, Mapping

@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
-# pyright: basic, reportArgumentType=false, reportCallIssue=false
 """One hostile file: its name, how it comes to be, and what must become of it."""
 
 from collections.abc import Callable
@@ -21,16 +20,13 @@ class Mutant:
     make: Callable[[Path], object]  # writes `file`, and what belongs to it, into the folder
     file: str = "m.onnx"
     must: str = ""  # FAILS or PASSES where nothing else is right
-    emits: bool = False  # `compile` in place of `estimate`
 
     @property
     def family(self) -> str:
         return self.name.partition("/")[0]
 
 
-def edited(
-    name: str, base: str, edit: Callable[[ModelProto], object], *, must: str = "", emits: bool = False
-) -> Mutant:
+def edited(name: str, base: str, edit: Callable[[ModelProto], object], *, must: str = "") -> Mutant:
     """An honest model, changed; `edit` may answer another one."""
 
     def make(folder: Path) -> None:
@@ -39,14 +35,14 @@ def edited(
         made = found if isinstance(found, ModelProto) else model
         write(folder, base, made.SerializeToString())
 
-    return Mutant(name, make, must=must, emits=emits)
+    return Mutant(name, make, must=must)
 
 
-def built(name: str, build: Callable[[], ModelProto | bytes], *, must: str = "", emits: bool = False) -> Mutant:
+def built(name: str, build: Callable[[], ModelProto | bytes], *, must: str = "") -> Mutant:
     """A model of its own."""
 
     def make(folder: Path) -> None:
         made = build()
         write(folder, "", made if isinstance(made, bytes) else made.SerializeToString())
 
-    return Mutant(name, make, must=must, emits=emits)
+    return Mutant(name, make, must=must)

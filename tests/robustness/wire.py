@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-# pyright: basic, reportArgumentType=false, reportCallIssue=false
 """The bytes of a protobuf message: where its tags, lengths and payloads stand."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
-from google.protobuf.descriptor import Descriptor
 from onnx import ModelProto
 
 VARINT, FIXED64, LENGTH, FIXED32 = 0, 1, 2, 5
@@ -56,9 +55,8 @@ def places(data: bytes) -> list[Place]:
     return list(_walk(data, 0, len(data), ModelProto.DESCRIPTOR, "", ()))
 
 
-def _walk(
-    data: bytes, at: int, end: int, kind: Descriptor | None, path: str, parents: tuple[int, ...]
-) -> Iterator[Place]:
+def _walk(data: bytes, at: int, end: int, kind: Any, path: str, parents: tuple[int, ...]) -> Iterator[Place]:
+    """`kind`: the descriptor of the message, None of a field that nobody knows."""
     while at < end:
         tag = at
         key, value = read_varint(data, at)
