@@ -5,8 +5,9 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
-from bench import RTL, words
+from bench import RTL, Case, Port, check, words
 from test_lint import literal
 from test_mac import CELLS, model
 from test_synth import Params, yosys
@@ -89,12 +90,14 @@ def test_mac_on_ice40(tmp_path: Path) -> None:
 SHAPES = [(1, 2), (8, 16), (16, 256), (37, 512), (18, 600), (40, 1024), (10, 2048), (5, 3000)]
 
 
-def write_tiles(folder: Path, name: str, values: list[int], width: int, bits: int, row: int) -> None:
+def tiles_of(name: str, values: list[int], width: int, bits: int, row: int) -> dict[str, str]:
     """The files of a hwc_rom in blocks of `bits` by up to `row` words, as architecture.md says."""
-    for r, c in itertools.product(range(-(-len(values) // row)), range(-(-width // bits))):
-        wide = min(bits, width - c * bits)
-        tile = [value >> (c * bits) for value in values[r * row : (r + 1) * row]]
-        (folder / f"{name}_{r}_{c}.mem").write_text(words(tile, wide))
+    return {
+        f"{name}_{r}_{c}.mem": words(
+            [value >> (c * bits) for value in values[r * row :][:row]], min(bits, width - c * bits)
+        )
+        for r, c in itertools.product(range(-(-len(values) // row)), range(-(-width // bits)))
+    }
 
 
 @pytest.mark.synth
@@ -108,7 +111,9 @@ def test_blocks_are_exact(tmp_path: Path, family: int, kinds: tuple[str, ...]) -
         style = 1 if family == 3 else 2
         instances.append(("hwc_rom", {"WIDTH": width, "DEPTH": depth, "STYLE": style, "FILE": f"r{n}"}))
         values = [(k * 0x9E3779B97F4A7C15 + (k >> 3)) & ((1 << width) - 1) for k in range(depth)]
-        write_tiles(tmp_path, f"r{n}", values, width, next((b for d, b in shapes if depth <= d), shapes[-1][1]), row)
+        bits = next((b for d, b in shapes if depth <= d), shapes[-1][1])
+        for name, text in tiles_of(f"r{n}", values, width, bits, row).items():
+            (tmp_path / name).write_text(text)
     for (module, params), counts in zip(instances, cells(tmp_path, family, instances), strict=True):
         width, depth = int(params["WIDTH"]), int(params["DEPTH"])
         assert sum(counts.get(kind, 0) for kind in kinds) == blocks(width, depth, shapes), (module, params, counts)
@@ -136,6 +141,85 @@ def test_nothing_becomes_a_dsp_by_itself(tmp_path: Path, family: int) -> None:
         assert counts and not {"MULT18X18D", "SB_MAC16"} & set(counts), (module, counts)
 
 
+def memory_cases(rng: np.random.Generator) -> list[Case]:
+    """hwc_ram in blocks that are never read where they are written, and hwc_rom in blocks of 4 Kbit."""
+    cases = []
+    for style, (width, depth) in itertools.product(
+        (3, 4), ((1, 2), (9, 3), (20, 300), (37, 513), (3, 3000), (2, 20000))
+    ):
+        memory: dict[int, int] = {}
+        ports: dict[str, list[int]] = {name: [] for name in ("we_i", "waddr_i", "wdata_i", "re_i", "raddr_i")}
+        out: int | None = None
+        expected: list[int | None] = []
+        for _ in range(300):
+            raddr = int(rng.choice([0, depth - 1, *list(memory)[-8:]]))
+            waddr = int(rng.integers(0, depth))
+            write, read, data = int(waddr != raddr), int(rng.random() < 0.7), int(rng.integers(0, 1 << width))
+            for name, value in zip(ports, (write, waddr, data, read, raddr), strict=True):
+                ports[name].append(value)
+            expected.append(out)
+            out = memory.get(raddr) if read else out
+            if write:
+                memory[waddr] = data
+        address = max(1, (depth - 1).bit_length())
+        widths = {"we_i": 1, "waddr_i": address, "wdata_i": width, "re_i": 1, "raddr_i": address}
+        inputs = {name: Port(widths[name], list(values)) for name, values in ports.items()}
+        params = {"WIDTH": width, "DEPTH": depth, "STYLE": style}
+        cases.append(Case("hwc_ram", params, inputs, {"rdata_o": Port(width, expected)}))
+    for n, (width, depth) in enumerate(((7, 1), (17, 256), (20, 300), (9, 600), (5, 2048), (3, 5000))):
+        values = [int(v) for v in rng.integers(0, 1 << width, depth)]
+        picks = [0, depth - 1, *(int(a) for a in rng.integers(0, depth, 80))]
+        bits = next((b for d, b in BLOCK_4K if depth <= d), 2)
+        params = {"WIDTH": width, "DEPTH": depth, "FILE": f"q{n}", "STYLE": 2}
+        address = Port(max(1, (depth - 1).bit_length()), list(picks))
+        wanted = Port(width, [None, *(values[a] for a in picks)])
+        cases.append(
+            Case(
+                "hwc_rom", params, {"addr_i": address}, {"data_o": wanted}, tiles_of(f"q{n}", values, width, bits, 2048)
+            )
+        )
+    return cases
+
+
+def colliding_tile() -> str:
+    """hwc_ram_tile whose blocks of STYLE 3 give x for a word that is written in the same clock."""
+    text = (RTL / "hwc_ram_tile.v").read_text()
+    at = text.index("g_block_apart")
+    read = "rdata_o <= ram[raddr_i];"
+    assert read in text[at:]
+    clash = "rdata_o <= (we_i && waddr_i == raddr_i) ? {WIDTH{1'bx}} : ram[raddr_i];"
+    return text[:at] + text[at:].replace(read, clash, 1)
+
+
+def test_memories(tmp_path: Path, rng: np.random.Generator) -> None:
+    check(memory_cases(rng), tmp_path)
+
+
+@pytest.mark.parametrize("style", [3, 4])
+def test_lines_are_written_a_step_late(tmp_path: Path, rng: np.random.Generator, style: int) -> None:
+    """The delay is the same as that of a shift register, and no word is read while it is written."""
+    cases = []
+    for width, length in ((1, 1), (3, 2), (8, 3), (5, 4), (9, 30), (4, 300)):
+        steps = [int(v) for v in rng.random(3 * length + 50) < 0.7]
+        data = [int(v) for v in rng.integers(0, 1 << width, len(steps))]
+        taken = [d for d, s in zip(data, steps, strict=True) if s]
+        seen = np.concatenate([[0], np.cumsum(steps)])[:-1]
+        expected = [taken[k - length] if k >= length else None for k in seen.tolist()]
+        reset = [0, *[1] * len(steps)]
+        inputs = {"rst_ni": Port(1, reset), "step_i": Port(1, [0, *steps]), "d_i": Port(width, [0, *data])}
+        cases.append(
+            Case(
+                "hwc_line",
+                {"WIDTH": width, "LENGTH": length, "STYLE": style},
+                inputs,
+                {"q_o": Port(width, [None, *expected])},
+            )
+        )
+    tile = tmp_path / "hwc_ram_tile.v"
+    tile.write_text(colliding_tile())
+    check(cases, tmp_path, [tile])
+
+
 def planned(seed: int, family: int, product: Product | None) -> Planned:
     graph, _ = random_network(seed)
     return plan_network(graph, Goal(PLENTY, frozenset(), family, Interface.AXIS, interval=12, product=product))
@@ -157,7 +241,8 @@ def write(seed: int, family: int, product: Product | None, folder: Path) -> Plan
 
 
 def with_primitives(folder: Path, family: int) -> None:
-    """Simulation then runs the primitives of the family, in the form of their models."""
+    """Simulation then runs the primitives of the family, in the form of their models; reads that clash give x."""
+    (folder / "verilog" / "hwc_ram_tile.v").write_text(colliding_tile())
     for path in (folder / "verilog").glob("*.v"):
         text, times = re.subn(r"(`else\n  localparam integer FAMILY = )0;", rf"\g<1>{family};", path.read_text())
         if times:

@@ -18,6 +18,7 @@ from hwcompress.engines.dense import DenseFolded, DenseUnrolled
 from hwcompress.engines.elementwise import AffineLanes, DepthwiseLanes, RequantLanes, TableLanes
 from hwcompress.engines.head import Buffer, Lines, Scan
 from hwcompress.engines.pool import MaxUnrolled, PoolLanes
+from hwcompress.ir.fixed import Codes
 
 ECP5, ICE40 = 3, 4
 
@@ -45,17 +46,22 @@ def memory(width: int, depth: int, store: Store, family: int) -> Cells:
     return ram(width, depth, family) if store is Store.LOGIC else (0, 0)
 
 
-def column(depth: int, family: int) -> int:
-    """LUTs of a column of a ROM in logic: 16 words each, and what selects (on ECP5 multiplexers up to 128 words)."""
-    leaves = ceil_div(depth, 16)
+def column(depth: int, family: int) -> float:
+    """LUTs of a column of a ROM in logic, a fit.
+
+    ECP5 joins up to 8 LUTs by multiplexers that are no LUTs; of two the tools make more where columns are alike.
+    """
+    if depth <= 16:
+        return 1
+    levels = clog2(depth) - 4
     if family == ECP5:
-        return leaves + ceil_div(leaves, 8) - 1
-    return leaves + ceil_div(2 * (leaves - 1), 3)
+        return 2.4 if levels == 1 else (1 << levels) * (1 if levels <= 3 else 0.71 + 0.14 * levels)
+    return (0.115 if depth <= 32 else 0.13) * depth
 
 
 def rom(width: int, depth: int, family: int) -> Cells:
     """A ROM in logic with its output register."""
-    return (width * column(depth, family), width) if depth > 1 else (0, 0)
+    return (round(width * column(depth, family)), width) if depth > 1 else (0, 0)
 
 
 def rom_of(words: tuple[int, ...], width: int, family: int) -> Cells:
@@ -67,7 +73,7 @@ def rom_of(words: tuple[int, ...], width: int, family: int) -> Cells:
     found = found[(found != found[:, :1]).any(axis=1)]
     places = (np.arange(depth) >> np.arange(clog2(depth))[:, None]) & 1
     passed = int((found[:, None, :] == places).all(axis=2).any(axis=1).sum())
-    return (len(found) - passed) * column(depth, family), len(found)
+    return round((len(found) - passed) * column(depth, family)), len(found)
 
 
 def count(n: int, family: int) -> Cells:
@@ -169,7 +175,7 @@ def tree(leaves: int, width: int, out: int, levels: int, family: int) -> Cells:
 def soft_product(w: int, x: int, x_signed: bool, family: int) -> Cells:
     """hwc_mul_lut: its rows are adders behind gates."""
     if w + x <= 6:
-        return (w + x) * column(1 << (w + x), family), 2 * (w + x)
+        return round((w + x) * column(1 << (w + x), family)), 2 * (w + x)
     long, short = max(w, x), min(w, x)
     del x_signed
     return (short - 1) * adder(long + 1, family) + short * long, 3 * long + 2 * short
@@ -192,17 +198,25 @@ def _sum(bits: int, family: int, *, accumulates: bool) -> Cells:
     return adder(bits, family) + bits * accumulates, bits
 
 
+def _biases(found: DenseFolded | AffineLanes | DepthwiseLanes, family: int, contents: bool) -> int:
+    """Different bits of the biases: each is registered once more before it is added."""
+    if contents:
+        memory = found.memories()[-1]
+        return rom_of(memory.words, memory.width, family)[1]
+    shape = found.rom_shapes()[-1]
+    return min(shape.width, (1 << min(shape.depth, 30)) - 2)
+
+
 def _slots(found: DenseFolded, family: int) -> Cells:
-    """What the DSPs of a row leave to logic, but for the tree."""
+    """What the DSPs of a row leave to logic, but for the tree and the bits of the bias."""
     acc, folded, fabric = found.acc_width, found.column_steps > 1, found.fabric_accumulator
-    bias = _sum(acc, family, accumulates=folded)
     if family == ECP5:
-        links = times(found.segments * (found.slots - 1), _sum(acc, family, accumulates=False))
-        return total(bias, (0, acc), links, _sum(acc, family, accumulates=True) if fabric else (0, 0))
+        links = times(found.segments * (found.slots - 1) + 1, _sum(acc, family, accumulates=False))
+        own = fabric or folded  # of a row's only product, in place of the sum with the bias
+        return total(links, _sum(acc if fabric else 0, family, accumulates=True), (0 if fabric or not own else acc, 0))
     if fabric:
-        return total((acc, 0), times(found.segments, _sum(acc, family, accumulates=True)))
-    own = found.segments if folded else 1
-    return acc * own, acc if folded else 0
+        return times(found.segments, _sum(acc, family, accumulates=True))
+    return acc * found.segments if folded else 0, 0
 
 
 @core.register
@@ -225,7 +239,11 @@ def _(found: DenseFolded, family: int, contents: bool) -> Cells:
     skew = sum(s for g in range(found.segments) for s in range(found.slots) if found.column(g, s) >= 0)
     later = (0, (found.slots - 1) * clog2(found.reuse) + 2 * found.latency)
     row = total(tree(found.segments, acc, acc, found.levels, family), _slots(found, family))
-    return total(control, delay(found.x_type.width, skew), later, times(found.pe, row))
+    bits = _biases(found, family, contents)
+    gates = found.column_steps > 1 and (family == ECP5 or found.fabric_accumulator)
+    inner = family == ICE40 and (found.fabric_accumulator or found.column_steps == 1)  # registers of the DSP
+    bias = (bits * gates, 0 if inner else bits)
+    return total(control, delay(found.x_type.width, skew), later, bias, times(found.pe, row))
 
 
 @core.register
@@ -239,12 +257,24 @@ def _(found: DenseUnrolled, family: int, contents: bool) -> Cells:
     used = np.count_nonzero(found.weight, axis=1).tolist()
     acc, slots = found.acc_width, found.slots
     rows = [tree(ceil_div(n, slots), acc, acc, found.levels, family) for n in used if n]
-    width, inputs = found.x_type.width, found.weight.shape[1]
-    taps = delay(width * inputs, slots - 1)
+    taps = delay(found.x_type.width, _deepest(found).sum())
     if family == ECP5:
         links = sum(n - ceil_div(n, slots) for n in used) + len(rows)  # and a bias a row
         rows.append(times(links, _sum(acc, family, accumulates=False)))
     return total(valid, taps, *rows)
+
+
+def _deepest(found: DenseUnrolled) -> Codes:
+    """Clocks by which the last slot that reads it is late, for each input [n]."""
+    last = np.zeros(found.weight.shape[1], dtype=np.int64)
+    for row in found.weight:
+        inputs = np.flatnonzero(row)
+        slots = np.arange(len(inputs)) % found.slots
+        short = len(inputs) % found.slots
+        if short:  # of the last cascade, which uses the last slots
+            slots[-short:] += found.slots - short
+        np.maximum.at(last, inputs, slots)
+    return last
 
 
 @core.register(AffineLanes)
@@ -262,7 +292,7 @@ def _(found: AffineLanes | DepthwiseLanes, family: int, contents: bool) -> Cells
     if family == ICE40:
         acc = (found.acc_width, found.acc_width) if taps > 1 else (0, 0)
     else:
-        acc = total(acc, (0, found.acc_width))
+        control = total(control, (0, _biases(found, family, contents)))
     return total(control, times(found.lanes, acc))
 
 
@@ -309,10 +339,12 @@ def _(found: RequantLanes, family: int, contents: bool) -> Cells:
         kept = [logic.kept_bits(found, s) for s in shifts[0].tolist()]
         lut = sum(_clamp(found, k, family) + (adder(k, family) if rounds else 0) for k in kept)
         return lut, found.lanes * width + 1
-    kept = logic.kept_bits(found, int(shifts.min()))
-    stages = clog2(int(shifts.max() - shifts.min()) + 1)
-    lane = (kept * stages + _clamp(found, kept, family) + (adder(kept, family) if rounds else 0), kept + width)
-    return total(times(found.lanes, lane), address(found.folds, family), (0, 2))
+    lut = ff = 0
+    for least, most in zip(shifts.min(axis=0).tolist(), shifts.max(axis=0).tolist(), strict=True):
+        kept = logic.kept_bits(found, least)
+        lut += kept * clog2(most - least + 1) + _clamp(found, kept, family) + (adder(kept, family) if rounds else 0)
+        ff += kept + width
+    return total((lut, ff), address(found.folds, family), (0, 2))
 
 
 @core.register
