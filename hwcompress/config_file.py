@@ -30,8 +30,8 @@ def load(path: str | Path) -> Config:
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise BadInput(f"{where}: cannot be read ({reason}). Try: check the name") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        reason = str(error) if isinstance(error, tomllib.TOMLDecodeError) else "not UTF-8 text"
+    except (ValueError, RecursionError) as error:  # tomllib has a type of its own, but not for all
+        reason = "not UTF-8 text" if isinstance(error, UnicodeDecodeError) else str(error)
         raise BadInput(
             f"{where}: TOML wanted; {quote(reason, 120).strip(chr(39))}. Try: text values need quotes"
         ) from None

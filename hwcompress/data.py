@@ -2,6 +2,7 @@
 """Calibration and evaluation data: an .npz file, or a dict of the same arrays."""
 
 import contextlib
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Callable, Generator, Iterable, Mapping
@@ -17,7 +18,9 @@ from hwcompress.errors import BadInput, quote
 Array = NDArray[Any]
 CALIBRATION = 512  # samples
 KEYS = ("x_train", "y_train", "x_test", "y_test", "x", "y", "group")
-UNREADABLE = (OSError, EOFError, ValueError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error)
+# What zipfile and numpy raise for damaged files; numpy takes the header of an array for Python and parses it.
+UNREADABLE = (OSError, EOFError, ValueError, KeyError, RuntimeError, OverflowError, MemoryError, zipfile.BadZipFile,
+              zlib.error, SyntaxError, tokenize.TokenError)  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,8 +171,8 @@ def _numbers(where: str, key: str, get: Get, keys: Mapping[str, str]) -> Array:
     try:
         array = np.asarray(get(keys[key]))
     except UNREADABLE as error:
-        why = "holds Python objects" if "pickle" in str(error) or "object" in str(error) else "damaged"
-        raise BadInput(f"{where}: {key} as a plain array of numbers wanted, found one that {_is(why)}. {HOW}") from None
+        wanted = f"{key} as a plain array of numbers wanted"
+        raise BadInput(f"{where}: {wanted}, found one that {_why(error)}. {HOW}") from None
     if array.dtype.kind not in "biuf":
         raise BadInput(f"{where}: {key} with a numeric dtype wanted, {quote(str(array.dtype), 40)} found. {HOW}")
     if array.dtype.kind == "f":
@@ -180,8 +183,10 @@ def _numbers(where: str, key: str, get: Get, keys: Mapping[str, str]) -> Array:
     return array.astype(plain.get(array.dtype.kind, array.dtype).newbyteorder("="), copy=False)
 
 
-def _is(why: str) -> str:
-    return why if why.startswith("holds") else f"is {why}"
+def _why(error: Exception) -> str:
+    if isinstance(error, MemoryError):
+        return "is larger than the memory"
+    return "holds Python objects" if "allow_pickle" in str(error) else "is damaged"
 
 
 def _same_length(where: str, x_name: str, x: Array, y_name: str, y: Array | None) -> None:

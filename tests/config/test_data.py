@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Data files: which array plays which part, and what is said of a wrong one."""
 
+import contextlib
+import struct
+import zipfile
+
 import numpy as np
 import pytest
 
@@ -111,6 +115,55 @@ def test_a_damaged_member_is_named(tmp_path):
     raw[400:500] = b"\xff" * 100
     path.write_bytes(raw)
     assert "x as a plain array of numbers wanted, found one that is damaged" in refusal(path)
+
+
+def header(shape="(2, 3)", descr="'<f4'", version=b"\x01\x00") -> bytes:
+    """The start of an .npy file, as numpy writes it."""
+    text = f"{{'descr': {descr}, 'fortran_order': False, 'shape': {shape}, }}\n".encode()
+    return b"\x93NUMPY" + version + struct.pack("<H", len(text)) + text
+
+
+@pytest.mark.parametrize(
+    ("raw", "why"),
+    [
+        (header(), "is damaged"),
+        (header("(1 << 40, 3)"), "is damaged"),
+        (header(f"({1 << 40}, 3)"), "is larger than the memory"),
+        (header(f"({(1 << 63) - 1}, {(1 << 63) - 1})"), "is damaged"),
+        (header("(-2, 3)"), "is damaged"),
+        (header(f"({'1, ' * 70})") + bytes(4), "is damaged"),
+        (header("__import__('os').abort()"), "is damaged"),
+        (header(descr="'|O'"), "holds Python objects"),
+        (header(descr="'<f9999999999'"), "is damaged"),
+        (header(version=b"\x09\x00"), "is damaged"),
+        (b"\x93NUMPY\x01\x00" + struct.pack("<H", 9000) + b"(" * 9000, "is damaged"),
+        (b"\x93NUMPY\x01\x00\xff\xff", "is damaged"),
+    ],
+    ids=range(12),
+)
+def test_hostile_members(raw, why, tmp_path):
+    """What the header of an array says is believed only as far as memory and the file go."""
+    path = tmp_path / "d.npz"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("x.npy", raw)
+    assert f"x as a plain array of numbers wanted, found one that {why}" in refusal(path)
+
+
+def test_changed_bytes_never_raise_anything_else(tmp_path):
+    path, rng = tmp_path / "d.npz", np.random.default_rng(0)
+    ends = set[str]()
+    for k in range(300):
+        save = np.savez_compressed if k % 2 else np.savez
+        save(path, x_train=X[:20], x_test=X[:5], y_test=Y[:5])
+        raw = bytearray(path.read_bytes())
+        for _ in range(rng.integers(1, 4)):
+            raw[rng.integers(len(raw))] = int(rng.integers(256))
+        path.write_bytes(raw if k % 5 else raw[: rng.integers(1, len(raw))])
+        with contextlib.suppress(BadInput):
+            ends.add("refused")
+            load_data(path)
+            ends.add("read")
+    assert ends == {"read", "refused"}
 
 
 def test_numbers_of_any_kind_come_through():
