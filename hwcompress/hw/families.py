@@ -27,6 +27,7 @@ class Family:
     one_addend: bool = False  # a DSP cannot cascade and accumulate at once
     adds_in_logic: bool = False  # a DSP is a product; cascades and accumulators are logic
     segment: int = 16  # slots of a DSP cascade that the planner begins with
+    note: str = ""  # what a report says about LUT and FF
 
     @property
     def amd(self) -> bool:
@@ -47,12 +48,24 @@ class Family:
         return (self.one_addend and slots > 1) or (self.adds_in_logic and columns > 1)
 
 
+LUT4 = "LUT and FF: a model of LUTs with 4 inputs; docs/targets.md has its errors against Yosys"
+VERSAL = "LUT and FF: the UltraScale+ model; no open tool maps to Versal, so nothing was measured there"
+
 FAMILIES = {
     1: Family("DSP48E1", (25, 18), "RAMB18", one_addend=True),
     2: Family("DSP48E2", (27, 18), "RAMB18"),
-    3: Family("MULT18X18D", (18, 18), "DP16KD", ram_style=3, lut=4, adds_in_logic=True, segment=1),
+    3: Family("MULT18X18D", (18, 18), "DP16KD", ram_style=3, lut=4, adds_in_logic=True, segment=1, note=LUT4),
     4: Family(
-        "SB_MAC16", (16, 16), "RAM40_4K", BLOCK_4K, rom_style=2, ram_style=4, lut=4, lutram=False, one_addend=True
+        "SB_MAC16",
+        (16, 16),
+        "RAM40_4K",
+        BLOCK_4K,
+        rom_style=2,
+        ram_style=4,
+        lut=4,
+        lutram=False,
+        one_addend=True,
+        note=LUT4,
     ),
-    5: Family("DSP58", (27, 24), "RAMB18"),
+    5: Family("DSP58", (27, 24), "RAMB18", note=VERSAL),
 }

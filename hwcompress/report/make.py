@@ -81,7 +81,7 @@ def make_report(facts: Facts) -> schema.Report:
         accuracy=facts.accuracy,
         layers=_layers(graph, planned),
         host=list(facts.model.tail_ops),
-        notes=[*facts.model.notes, *facts.notes, *planned.notes],
+        notes=[*facts.model.notes, *facts.notes, *planned.notes, *filter(None, [config.device.cells.note])],
         plan=schema.PlanPart(
             interface=config.interface,
             backend=config.backend,
