@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bench import Case, Port, check, codes, pack, words
+from bench import Bits, Case, Port, check, codes, pack, words
 
 pytestmark = pytest.mark.hdl
 
@@ -17,10 +17,38 @@ def shape_of(tile_depth: int) -> int:
     return 1
 
 
-def rom_files(name: str, values: list[int], width: int, block: bool) -> dict[str, str]:
-    """The files of a hwc_rom, as architecture.md says."""
-    if not block:
-        return {f"{name}.mem": words(values, width)}
+Setup = tuple[dict[str, int | str | Bits], dict[str, str]]  # parameters, memory files
+
+
+def rom(prefix: str, names: list[str], banks: list[list[int]], widths: list[int], block: bool) -> Setup:
+    """What a hwc_rom needs, or several of one shape, as architecture.md says; `names` of their files."""
+    if block:
+        files = [rom_files(*each) for each in zip(names, banks, widths, strict=True)]
+        stem = names[0].removesuffix("_s0")
+        return {f"{prefix}STYLE": 1, f"{prefix}FILE": stem}, {k: v for file in files for k, v in file.items()}
+    return {f"{prefix}STYLE": 0} | rom_constants(prefix, banks, max(widths)), {}
+
+
+def rom_constants(prefix: str, banks: list[list[int]], width: int) -> dict[str, int | str | Bits]:
+    """ROMs in logic, a column for every bit of a word, column 0 for bit 1 and so on."""
+    depth = len(banks[0])
+    content = at = 0
+    for values in banks:
+        for w in range(width):
+            content |= sum((v >> ((w + 1) % width) & 1) << a for a, v in enumerate(values)) << at
+            at += depth
+        at += 1
+    each = sum((64 + (w - 1) % width) << (16 * w) for w in range(width))
+    sources = sum(each << (16 * width * k) for k in range(len(banks)))
+    return {
+        f"{prefix}COLUMNS": width,
+        f"{prefix}ROM": Bits(at, content),
+        f"{prefix}MAP": Bits(16 * width * len(banks), sources),
+    }
+
+
+def rom_files(name: str, values: list[int], width: int) -> dict[str, str]:
+    """The files of a hwc_rom in block RAM, as architecture.md says."""
     tile = shape_of(len(values))
     return {
         f"{name}_{row}_{column}.mem": words(
@@ -42,29 +70,31 @@ def slot_column(simd: int, segment: int, g: int, j: int) -> int | None:
 
 def dsp_weights(
     name: str, w: np.ndarray, cf: int, rf: int, pe: int, simd: int, segment: int, w_w: int, block: bool
-) -> dict[str, str]:
+) -> Setup:
     s = min(segment, simd)
     cascades = -(-simd // s)
-    files = {}
+    banks, widths = [], []
     for j in range(s):
         bank = []
+        columns = [slot_column(simd, segment, g, j) for g in range(cascades)]
         for r, c in itertools.product(range(rf), range(cf)):
-            columns = [slot_column(simd, segment, g, j) for g in range(cascades)]
-            bank.append(
-                pack([0 if i is None else w[r * pe + p, c * simd + i] for i in columns for p in range(pe)], w_w)
-            )
-        files |= rom_files(f"{name}_s{j}", bank, cascades * pe * w_w, block)
-    return files
+            bank.append(pack([w[r * pe + p, c * simd + i] for i in columns if i is not None for p in range(pe)], w_w))
+        banks.append(bank)
+        widths.append(sum(i is not None for i in columns) * pe * w_w)
+    return rom("W", [f"{name}_s{j}" for j in range(s)], banks, widths, block)
 
 
-def lut_weights(
-    name: str, w: np.ndarray, cf: int, rf: int, pe: int, simd: int, w_w: int, block: bool
-) -> dict[str, str]:
-    rom = [
+def lut_weights(name: str, w: np.ndarray, cf: int, rf: int, pe: int, simd: int, w_w: int, block: bool) -> Setup:
+    values = [
         pack(w[r * pe : (r + 1) * pe, c * simd : (c + 1) * simd].reshape(-1), w_w)
         for r, c in itertools.product(range(rf), range(cf))
     ]
-    return rom_files(name, rom, pe * simd * w_w, block)
+    return rom("W", [name], [values], [pe * simd * w_w], block)
+
+
+def biases(b: np.ndarray, acc_w: int) -> dict[str, int | str | Bits]:
+    """b [words, lanes]."""
+    return rom_constants("B", [[pack(row, acc_w) for row in b]], b.shape[1] * acc_w)
 
 
 def dense_case(
@@ -93,18 +123,19 @@ def dense_case(
     s = min(segment, simd)
     cascades = -(-simd // s)
     levels = max(0, (simd if kind == "lut" else cascades) - 1).bit_length() + extra
-    params: dict[str, int | str] = {
+    params: dict[str, int | str | Bits] = {
         "PE": pe, "SIMD": simd, "X_W": x_w, "X_SIGNED": int(x_signed), "W_W": w_w, "ACC_W": acc_w,
-        "CF": cf, "RF": rf, "LEVELS": levels, "WFILE": f"{tag}_w", "BFILE": f"{tag}_b", "WSTYLE": style,
+        "CF": cf, "RF": rf, "LEVELS": levels,
     }  # fmt: skip
-    files = {f"{tag}_b.mem": words([pack(b[r * pe : (r + 1) * pe], acc_w) for r in range(rf)], pe * acc_w)}
+    params |= biases(b.reshape(rf, pe), acc_w)
     if kind == "dsp":
         latency = 3 + s - 1 + fabric + levels
         params |= {"SEGMENT": segment, "FABRIC_ACC": int(fabric)}
-        files |= dsp_weights(f"{tag}_w", w, cf, rf, pe, simd, segment, w_w, style == 1)
+        own, files = dsp_weights(f"{tag}_w", w, cf, rf, pe, simd, segment, w_w, style == 1)
     else:
         latency = 2 + levels + 1
-        files |= lut_weights(f"{tag}_w", w, cf, rf, pe, simd, w_w, style == 1)
+        own, files = lut_weights(f"{tag}_w", w, cf, rf, pe, simd, w_w, style == 1)
+    params |= own
 
     reset = 2
     steps = [(f, r, c) for f in range(frames) for r in range(rf) for c in range(cf)]

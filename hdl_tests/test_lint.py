@@ -19,7 +19,7 @@ VERIBLE_OFF = (
 
 GRID: dict[str, list[dict[str, int | str]]] = {
     "hwc_address": [{"DEPTH": d} for d in (1, 2, 5, 8)],
-    "hwc_affine": [{"DSP": d, "X_SIGNED": s, "X_W": x, "WORDS": w, "TAPS": t, "WFILE": "w", "BFILE": "b"} for d in (0, 1) for s in (0, 1) for x in (4, 12) for w in (1, 5) for t in (1, 9)],
+    "hwc_affine": [{"DSP": d, "X_SIGNED": s, "X_W": x, "WORDS": w, "TAPS": t, "WFILE": "w", "WSTYLE": (w + t) % 2} for d in (0, 1) for s in (0, 1) for x in (4, 12) for w in (1, 5) for t in (1, 9)],
     "hwc_axis": [
         {"SIZE": n, "KERNEL": k, "STRIDE": s, "DILATION": d, "BEFORE": b, "OUT": (n + b + a - (k - 1) * d - 1) // s + 1}
         for n in (1, 4, 9) for k, d in ((1, 1), (3, 1), (3, 2)) for s in (1, 2, 3) for b in (0, 1, 2) for a in (0, 1, 2)
@@ -35,11 +35,11 @@ GRID: dict[str, list[dict[str, int | str]]] = {
     "hwc_count": [{"COUNT": c} for c in (1, 2, 3, 4, 9)],
     "hwc_delay": [{"CYCLES": c, "WIDTH": w} for c in (0, 1, 2, 5) for w in (1, 8)],
     "hwc_dense_dsp": [
-        {"PE": p, "SIMD": i, "CF": c, "RF": r, "SEGMENT": s, "LEVELS": 3, "X_SIGNED": x, "X_W": 8, "W_W": w, "FABRIC_ACC": f, "WFILE": "w", "BFILE": "b"}
+        {"PE": p, "SIMD": i, "CF": c, "RF": r, "SEGMENT": s, "LEVELS": 3, "X_SIGNED": x, "X_W": 8, "W_W": w, "FABRIC_ACC": f, "WFILE": "w", "WSTYLE": s % 2}
         for p, i in ((1, 1), (2, 5)) for c, r, f in ((1, 1, 0), (3, 2, 0), (3, 2, 1)) for s in (1, 2, 8) for x, w in ((0, 8), (1, 12))
     ],
     "hwc_dense_lut": [
-        {"PE": p, "SIMD": i, "CF": c, "RF": r, "LEVELS": 3, "X_SIGNED": x, "X_W": w, "W_W": w, "WFILE": "w", "BFILE": "b"}
+        {"PE": p, "SIMD": i, "CF": c, "RF": r, "LEVELS": 3, "X_SIGNED": x, "X_W": w, "W_W": w, "WFILE": "w", "WSTYLE": p % 2}
         for p, i in ((1, 1), (2, 5)) for c, r in ((1, 1), (3, 2)) for x in (0, 1) for w in (1, 3, 5)
     ],
     "hwc_direct": [{"WIDTH": w} for w in (1, 9)],
@@ -69,8 +69,9 @@ GRID: dict[str, list[dict[str, int | str]]] = {
         {"LANES": n, "IN_W": 20, "IN_SIGNED": s, "FOLDS": 2, "VARIABLE": v, "LEFT": l, "SHIFTS": f"{12 * n}'h208", "HALF": h, "EVEN": e, "SATURATE": t}
         for n in (1, 3) for s in (0, 1) for v in (0, 1) for l in (0, 2) for h in (0, 1) for e in (0, 1) for t in (0, 1)
     ],
-    "hwc_rom": [{"WIDTH": w, "DEPTH": d, "STYLE": s, "FILE": "r"} for w, d in ((1, 1), (9, 5), (400, 700), (2, 20000)) for s in (0, 1)],
-    "hwc_rom_tile": [{"BLOCK": b, "FILE": "r"} for b in (0, 1)],
+    "hwc_rom": [{"WIDTH": w, "DEPTH": d, "STYLE": 1, "FILE": "r"} for w, d in ((1, 1), (9, 5), (400, 700), (2, 20000))],
+    "hwc_rom_logic": [{"WIDTH": w, "DEPTH": d, "COLUMNS": c, "MAP": f"{16 * w}'h00400041"} for w, d in ((2, 1), (9, 5), (40, 700)) for c in (0, 2)],
+    "hwc_rom_tile": [{"FILE": "r"}],
     "hwc_row_dsp": [{"N": 4, "TERMS": t, "SEGMENT": s, "LEVELS": 2, "LIST": f"{24 * max(1, t)}'h0", "X_SIGNED": x, "BIAS": 5} for t in (0, 1, 3, 4) for s in (1, 2, 4) for x in (0, 1)],
     "hwc_row_lut": [{"N": 4, "TERMS": t, "LEVELS": 3, "LIST": f"{24 * max(1, t)}'h830001", "X_SIGNED": x, "BIAS": b} for t in (0, 1, 3, 4) for x in (0, 1) for b in (0, 5)],
     "hwc_scan": [
@@ -127,8 +128,9 @@ BAD: list[tuple[str, dict[str, int | str]]] = [
 ]  # fmt: skip
 
 
-def literal(value: int | str) -> str:
-    return str(value) if isinstance(value, int) or "'" in value else f'"{value}"'
+def literal(value: object) -> str:
+    text = str(value)
+    return text if isinstance(value, int) or "'" in text else f'"{text}"'
 
 
 def instances(module: str, params: list[dict[str, int | str]], folder: Path) -> Path:

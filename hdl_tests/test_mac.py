@@ -41,7 +41,9 @@ def model(family: int) -> str:
         return e1_model()
     if family == 4:  # its registers power up as zero, as those of the device do
         text = shipped("ice40", "SB_MAC16")
-        zeros = "".join(f"{name} = 0; " for regs in re.findall(r"^\treg \[\d+:0\] (.*?);", text, re.M) for name in regs.split(", "))
+        zeros = "".join(
+            f"{name} = 0; " for regs in re.findall(r"^\treg \[\d+:0\] (.*?);", text, re.M) for name in regs.split(", ")
+        )
         return text.replace("\nendmodule", f"\n\tinitial begin {zeros}end\nendmodule")
     return (MODELS / f"{CELLS[family]}.v").read_text()
 

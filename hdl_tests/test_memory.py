@@ -4,8 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bench import Case, Port, check, pack
-from test_dense import rom_files
+from bench import Bits, Case, Port, check, pack
+from test_dense import rom
+
+MODELS = Path(__file__).parent / "models" / "xilinx_luts.v"
 
 pytestmark = pytest.mark.hdl
 
@@ -37,16 +39,52 @@ def test_rom(tmp_path: Path, rng: np.random.Generator) -> None:
             values = [number(rng, width) for _ in range(depth)]
             picks = [0, depth - 1, *(int(a) for a in rng.integers(0, depth, 80))]
             address = max(1, (depth - 1).bit_length())
+            params, files = rom("", [f"r{style}_{k}"], [values], [width], style == 1)
             cases.append(
                 Case(
                     "hwc_rom",
-                    {"WIDTH": width, "DEPTH": depth, "FILE": f"r{style}_{k}", "STYLE": style},
+                    {"WIDTH": width, "DEPTH": depth, **params},
                     {"addr_i": Port(address, list(picks))},
                     {"data_o": Port(width, [None, *(values[a] for a in picks)])},
-                    rom_files(f"r{style}_{k}", values, width, style == 1),
+                    files,
                 )  # fmt: skip
             )
     check(cases, tmp_path)
+
+
+def test_rom_in_luts(tmp_path: Path, rng: np.random.Generator) -> None:
+    """The primitives hold what the behavioural ROM holds, whatever a bit of a word comes from."""
+    cases = []
+    for depth in (1, 2, 3, 4, 5, 8, 33, 63, 64, 65, 128, 129, 192, 193, 256, 257, 500, 512, 600):
+        address = max(1, (depth - 1).bit_length())
+        columns = [number(rng, depth) for _ in range(int(rng.integers(0, 5)))] + [0, (1 << depth) - 1, 1 << (depth - 1)]
+        known = [0, 1, *range(2, 2 + 2 * address), *range(64, 64 + len(columns))]
+        sources = [*known, *(int(s) for s in rng.choice(known, 4))]
+
+        def value(source: int, word: int, columns: list[int] = columns) -> int:
+            if source < 2:
+                return source
+            return columns[source - 64] >> word & 1 if source >= 64 else (word >> (source // 2 - 1) & 1) ^ (source & 1)
+
+        words = [sum(value(s, w) << k for k, s in enumerate(sources)) for w in range(depth)]
+        picks = [0, depth - 1, *(int(a) for a in rng.permutation(depth)), *(int(a) for a in rng.integers(0, depth, 20))]
+        cases += [
+            Case(
+                "hwc_rom_logic",
+                {
+                    "FAMILY": family,
+                    "WIDTH": len(sources),
+                    "DEPTH": depth,
+                    "COLUMNS": len(columns),
+                    "ROM": Bits(len(columns) * depth + 1, sum(c << (k * depth) for k, c in enumerate(columns))),
+                    "MAP": Bits(16 * len(sources), sum(s << (16 * k) for k, s in enumerate(sources))),
+                },
+                {"addr_i": Port(address, list(picks))},
+                {"data_o": Port(len(sources), [None, *(words[a] for a in picks)])},
+            )  # fmt: skip
+            for family in (0, 1, 2, 9)
+        ]
+    check(cases, tmp_path, [MODELS])
 
 
 def test_ram(tmp_path: Path, rng: np.random.Generator) -> None:
@@ -93,10 +131,11 @@ def test_table(tmp_path: Path, rng: np.random.Generator) -> None:
         table = [number(rng, out_w) for _ in range(1 << in_w)]
         xs = [[number(rng, in_w) for _ in range(lanes)] for _ in range(200)]
         valid = [0, *(int(v) for v in rng.random(199) < 0.5)]
+        params, files = rom("", [f"t{k}"], [table], [out_w], style == 1)
         cases.append(
             Case(
                 "hwc_table",
-                {"LANES": lanes, "IN_W": in_w, "OUT_W": out_w, "FILE": f"t{k}", "STYLE": style},
+                {"LANES": lanes, "IN_W": in_w, "OUT_W": out_w, **params},
                 {
                     "rst_ni": Port(1, [0] + [1] * 199),
                     "valid_i": Port(1, list(valid)),
@@ -106,7 +145,7 @@ def test_table(tmp_path: Path, rng: np.random.Generator) -> None:
                     "valid_o": Port(1, [None, *valid]),
                     "y_o": Port(lanes * out_w, [None, *(pack([table[v] for v in x], out_w) for x in xs)]),
                 },
-                rom_files(f"t{k}", table, out_w, style == 1),
+                files,
             )  # fmt: skip
         )
     check(cases, tmp_path)

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bench import Bits, Case, Port, check, codes, pack, signed, words
-from test_dense import rom_files
+from bench import Bits, Case, Port, check, codes, pack, signed
+from test_dense import biases, rom
 
 pytestmark = pytest.mark.hdl
 
@@ -100,6 +100,7 @@ def affine_case(
     acc = products.reshape(-1, taps, lanes).sum(axis=1) + np.resize(b, (4 * count, lanes))
     # Wide enough for every sum on the way: the accumulator is modulo 2^ACC_W, but not narrower than the offset.
     acc_w = max(bits_of(int(acc.min()), int(acc.max())), bits_of(int(b.min()), int(b.max())))
+    params, files = rom("W", [f"{tag}_w"], [[pack(r, w_w) for r in w]], [lanes * w_w], style == 1)
     clocks = np.cumsum(rng.geometric(1 - idle, steps)) + 2
     total = int(clocks[-1]) + 6
     issue, valid = [0] * total, [0] * total
@@ -114,12 +115,11 @@ def affine_case(
         "hwc_affine",
         {
             "DSP": dsp, "LANES": lanes, "X_W": x_w, "X_SIGNED": x_signed, "W_W": w_w, "ACC_W": acc_w, "WORDS": count,
-            "TAPS": taps, "WFILE": f"{tag}_w", "BFILE": f"{tag}_b", "WSTYLE": style,
+            "TAPS": taps, **params, **biases(b, acc_w),
         },
         {"rst_ni": Port(1, [0, 0] + [1] * (total - 2)), "issue_i": Port(1, list(issue)), "x_i": Port(lanes * x_w, xs)},
         {"valid_o": Port(1, [None] + list(valid)[1:]), "acc_o": Port(lanes * acc_w, accs)},
-        rom_files(f"{tag}_w", [pack(r, w_w) for r in w], lanes * w_w, style == 1)
-        | {f"{tag}_b.mem": words([pack(r, acc_w) for r in b], lanes * acc_w)},
+        files,
     )  # fmt: skip
 
 

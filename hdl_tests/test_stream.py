@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from bench import RTL, pack, tool, words
-from test_dense import dsp_weights, lut_weights
+from test_dense import biases, dsp_weights, lut_weights
 
 pytestmark = pytest.mark.hdl
 
@@ -179,10 +179,11 @@ def network(
 
     h = layer(x[:, : c.n], w1[:, : c.n], b1)
     y = layer(h, w2[:, : c.hidden], b2)
-    files = lut_weights("l1_w", w1, c.cf1, c.rf1, c.pe1, c.s1, c.w_w, False)
-    files |= dsp_weights("l2_w", w2, c.cf2, c.rf2, c.pe2, c.s2, c.segment, c.w_w, False)
-    files["l1_b.mem"] = words([pack(r, c.acc) for r in b1.reshape(c.rf1, c.pe1)], c.pe1 * c.acc)
-    files["l2_b.mem"] = words([pack(r, c.acc) for r in b2.reshape(c.rf2, c.pe2)], c.pe2 * c.acc)
+    first, _ = lut_weights("", w1, c.cf1, c.rf1, c.pe1, c.s1, c.w_w, False)
+    second, _ = dsp_weights("", w2, c.cf2, c.rf2, c.pe2, c.s2, c.segment, c.w_w, False)
+    roms = first | biases(b1.reshape(c.rf1, c.pe1), c.acc), second | biases(b2.reshape(c.rf2, c.pe2), c.acc)
+    lines = [f"`define LAYER{k} {', '.join(f'.{p}({v})' for p, v in r.items())}\n" for k, r in enumerate(roms, 1)]
+    files = {"weights.vh": "".join(lines)}
     out = []
     for frame in y:
         for k in range(c.out_beats):
@@ -346,7 +347,7 @@ from cocotb_tools.runner import get_runner
 from cocotb_tools.check_results import get_results
 sources = sorted(Path({str(RTL)!r}).glob("*.v")) + [Path({str(HERE / "rtl" / "chain.v")!r})]
 runner = get_runner("icarus")
-runner.build(sources=sources, hdl_toplevel="chain", build_dir=str(Path("build").resolve()), parameters={c.params()!r}, timescale=("1ns", "1ps"), always=True)
+runner.build(sources=sources, hdl_toplevel="chain", build_dir=str(Path("build").resolve()), parameters={c.params()!r}, includes=[str(Path().resolve())], timescale=("1ns", "1ps"), always=True)
 xml = runner.test(hdl_toplevel="chain", test_module="stream_bench", build_dir=str(Path("build").resolve()), test_dir=str(Path().resolve()), results_xml=str(Path("results.xml").resolve()))
 total, failed = get_results(xml)
 raise SystemExit(0 if total > 0 and failed == 0 else 1)

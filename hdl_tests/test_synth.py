@@ -7,13 +7,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from bench import RTL, words
-from test_dense import rom_files
+from bench import RTL, Bits
+from test_dense import rom_constants, rom_files
 from test_lint import GRID, literal
 
 pytestmark = [pytest.mark.hdl, pytest.mark.synth]
 
-Params = dict[str, int | str]
+Params = dict[str, int | str | Bits]
 FLIP_FLOPS = ("FDRE", "FDSE", "FDCE", "FDPE")
 
 YOSYS = """
@@ -118,7 +118,7 @@ def check_blocks(folder: Path, family: str, cell: str) -> None:
         instances.append(("hwc_ram", {"WIDTH": width, "DEPTH": depth, "STYLE": 2}))
         instances.append(("hwc_rom", {"WIDTH": width, "DEPTH": depth, "STYLE": 1, "FILE": f"r{n}"}))
         values = [(k * 0x9E3779B97F4A7C15 + (k >> 3)) & ((1 << width) - 1) for k in range(depth)]
-        files |= rom_files(f"r{n}", values, width, True)
+        files |= rom_files(f"r{n}", values, width)
     for (module, params), counts in zip(instances, cells(folder, family, instances, files), strict=True):
         width, depth = int(params["WIDTH"]), int(params["DEPTH"])
         assert only(counts, cell) == tiles(width, depth), (module, params, counts)
@@ -139,12 +139,16 @@ def test_lutram_srl_and_logic_rom(tmp_path: Path) -> None:
     """The rest of the mapping rules, on UltraScale+, in one run."""
     rams = [(w, d) for w in (1, 7, 8, 15) for d in (2, 32, 33, 65, 200)]
     delays = (1, 2, 3, 16, 17, 18, 32, 33, 34, 65, 70)
-    roms = [(8, 16), (16, 64), (8, 128)]
+    roms = [(8, 16), (16, 64), (15, 90), (8, 128), (8, 150), (8, 200), (7, 256), (7, 300), (7, 700)]
     instances: list[tuple[str, Params]] = [("hwc_ram", {"WIDTH": w, "DEPTH": d, "STYLE": 1}) for w, d in rams]
     instances += [("hwc_delay", {"WIDTH": 3, "CYCLES": c}) for c in delays]
-    instances += [("hwc_rom", {"WIDTH": w, "DEPTH": d, "STYLE": 0, "FILE": f"r{w}_{d}"}) for w, d in roms]
-    files = {f"r{w}_{d}.mem": words([(k * 2654435761 >> 7) & 0xFFFF for k in range(d)], w) for w, d in roms}
-    found = cells(tmp_path, "xcup", instances, files)
+    contents: list[list[int]] = []
+    for width, depth in roms:
+        values = [(k * 0x9E3779B97F4A7C15 >> 20) & ((1 << width) - 1) for k in range(depth)]
+        params = rom_constants("", [values], width)
+        contents.append(values)
+        instances.append(("hwc_rom", {"FAMILY": 2, "WIDTH": width, "DEPTH": depth, **params}))
+    found = cells(tmp_path, "xcup", instances)
     for (width, depth), counts in zip(rams, found, strict=False):
         rows = -(-depth // 64)
         wanted = {"RAM32M16": -(-width // 14)} if depth <= 32 else {"RAM64M8": rows * -(-width // 7)}
@@ -158,9 +162,16 @@ def test_lutram_srl_and_logic_rom(tmp_path: Path) -> None:
             cycles,
             counts,
         )
-    for (width, depth), counts in zip(roms, found[len(rams) + len(delays) :], strict=True):
-        assert luts(counts) <= width * -(-depth // 64) and only(counts, *FLIP_FLOPS) <= width, (width, depth, counts)
-        assert set(counts) <= {*(f"LUT{k}" for k in range(1, 7)), "INV", "MUXF7", *FLIP_FLOPS}, counts
+    for (width, depth), values, counts in zip(roms, contents, found[len(rams) + len(delays) :], strict=True):
+        # 64 words of a column that differ are a LUT; MUXF7 and MUXF8 join 256 words, a LUT four of those.
+        pieces = {
+            (b, at): {v >> b & 1 for v in (*values, *[0] * (-depth % 64))[at : at + 64]}
+            for b in range(width)
+            for at in range(0, depth, 64)
+        }
+        wanted = sum(len(p) == 2 for p in pieces.values()) + width * -(-(-(-depth // 256) - 1) // 3)
+        assert luts(counts) == wanted and only(counts, *FLIP_FLOPS) == width, (width, depth, counts)
+        assert set(counts) <= {*(f"LUT{k}" for k in range(1, 7)), "MUXF7", "MUXF8", *FLIP_FLOPS}, counts
 
 
 def test_nothing_becomes_a_dsp_by_itself(tmp_path: Path) -> None:
@@ -203,8 +214,9 @@ def test_check_assert(tmp_path: Path) -> None:
             body += f"  {module} #({', '.join(f'.{k}({literal(v)})' for k, v in point.items())}) u{number} ();\n"
             number += 1
     (tmp_path / "top.v").write_text(f"module top;\n{body}endmodule\n")
-    tiles_ = [f"{name}_{row}_{column}" for name in "rtw" for row in range(2) for column in range(24)]
-    for name in ["b", "r", "t", "w", *(f"w_s{j}" for j in range(8)), *tiles_]:
+    names = ["r", "t", "w", *(f"w_s{j}" for j in range(8))]
+    tiles_ = [f"{name}_{row}_{column}" for name in names for row in range(2) for column in range(24)]
+    for name in tiles_:
         (tmp_path / f"{name}.mem").write_text("1\n")
     read = f"read_verilog -defer {' '.join(str(path) for path in sorted(RTL.glob('hwc_*.v')))}"
     yosys(

@@ -18,7 +18,7 @@ from hwcompress.errors import BadInput, quote
 from hwcompress.hw import devices
 from hwcompress.ir.fixed import Format, parse_format
 
-OURS = re.compile(r"(dense|affine|pointwise)_\d+")  # names that engines.plan gives to layers
+OURS = re.compile(r"(dense|conv|pool|affine|pointwise)_\d+")  # names that engines.plan gives to layers
 
 MAX_COUNT = 10**9
 STRATEGIES = ("auto", "dsp", "lut")  # those that this version has engines for

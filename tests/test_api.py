@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """compile, predict, write: as a user calls them, on the example model."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -141,15 +142,18 @@ def test_no_name_reaches_generated_text(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.icarus
-def test_a_weight_whose_last_bit_changed_is_seen(tmp_path: Path) -> None:
+@pytest.mark.parametrize("memory", ["block", "logic"])
+def test_a_weight_whose_last_bit_changed_is_seen(memory: str, tmp_path: Path) -> None:
     """Even where no output code of the frames simulated shows it."""
     data = {"x_train": np.zeros((4, 8), np.float32)}
-    build = hwcompress.compile(EXAMPLES / "pulsar_mlp.onnx", data=data, reuse=32, strategy="dsp").write(tmp_path / "b")
+    layers = {"*": {"memory": memory}}
+    model = EXAMPLES / "pulsar_mlp.onnx"
+    build = hwcompress.compile(model, data=data, reuse=32, strategy="dsp", layers=layers).write(tmp_path / "b")
     assert hwcompress.open_build(build).verify("icarus", 1).mismatches == 0
-    memory = build / "verilog" / "dense_1_w_s0.mem"
-    text = memory.read_text()
-    last = text.rstrip()[-1]
-    memory.write_text(text.rstrip()[:-1] + f"{int(last, 16) ^ 1:x}\n")
+    file = build / "verilog" / ("dense_1_w_s0_0_0.mem" if memory == "block" else "hwc_top.v")
+    text = file.read_text()
+    digit = len(text.rstrip()) - 1 if memory == "block" else re.search(r"WROM\(\d+'h[0-9a-f]+", text).end() - 1
+    file.write_text(text[:digit] + f"{int(text[digit], 16) ^ 1:x}" + text[digit + 1 :])
     found = hwcompress.open_build(build).verify("icarus", 1)
     assert found.mismatches > 0
-    assert "verilog/dense_1_w_s0.mem: other contents than were emitted" in found.failures
+    assert f"verilog/{file.name}: other constants than were emitted" in found.failures

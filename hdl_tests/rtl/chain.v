@@ -5,6 +5,7 @@
 //      -> requant -> out.  Beats of S1*X_W bits in, PE2*Y_W bits out.
 
 `default_nettype none
+`include "weights.vh"  // LAYER1, LAYER2: their ROMs
 
 module chain #(
     parameter integer IN_BEATS = 4,
@@ -77,7 +78,7 @@ module chain #(
       .x_o(x1));
 
   hwc_dense_lut #(.PE(PE1), .SIMD(S1), .X_W(X_W), .X_SIGNED(1), .W_W(W_W), .ACC_W(ACC1), .CF(CF1),
-      .RF(RF1), .LEVELS(L1), .WFILE("l1_w"), .BFILE("l1_b"), .WSTYLE(0)) layer1 (
+      .RF(RF1), .LEVELS(L1), `LAYER1) layer1 (
       .clk_i(aclk), .rst_ni(aresetn), .issue_i(issue1), .x_i(x1), .valid_o(v_acc1), .acc_o(acc1));
 
   hwc_requant #(.LANES(PE1), .IN_W(ACC1), .OUT_W(X_W), .SHIFTS({PE1{SH1}}),
@@ -95,8 +96,7 @@ module chain #(
       .x_o(x2));
 
   hwc_dense_dsp #(.PE(PE2), .SIMD(S2), .X_W(X_W), .X_SIGNED(1), .W_W(W_W), .ACC_W(ACC2),
-      .CF(CF2), .RF(RF2), .SEGMENT(SEG2), .LEVELS(L2), .FABRIC_ACC(FABRIC), .WFILE("l2_w"),
-      .BFILE("l2_b"), .WSTYLE(0)) layer2 (
+      .CF(CF2), .RF(RF2), .SEGMENT(SEG2), .LEVELS(L2), .FABRIC_ACC(FABRIC), `LAYER2) layer2 (
       .clk_i(aclk), .rst_ni(aresetn), .issue_i(issue2), .x_i(x2), .valid_o(v_acc2), .acc_o(acc2));
 
   hwc_requant #(.LANES(PE2), .IN_W(ACC2), .OUT_W(X_W), .SHIFTS({PE2{SH2}}),

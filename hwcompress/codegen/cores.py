@@ -4,8 +4,8 @@
 from dataclasses import dataclass
 from functools import singledispatch
 
-from hwcompress.codegen.design import Design, literal, text
-from hwcompress.codegen.memory import ram_style, rom_style
+from hwcompress.codegen.design import Design, constant, literal
+from hwcompress.codegen.memory import ram_style, rom_constants, rom_params
 from hwcompress.engines.base import Core, Product, Store
 from hwcompress.engines.csd import Term
 from hwcompress.engines.dense import DenseFolded, DenseUnrolled
@@ -58,8 +58,8 @@ def _emitted(d: Design, core: Core) -> Bus:
 def _(core: DenseFolded, d: Design, bus: Bus) -> Bus:
     out = _emitted(d, core)
     dsp = core.product is Product.DSP
-    params: dict[str, int | str] = {"FAMILY": "FAMILY"} if dsp else {}
-    params |= {
+    params: dict[str, int | str] = {
+        "FAMILY": "FAMILY",
         "PE": core.pe,
         "SIMD": core.simd,
         "X_W": core.x_type.width,
@@ -69,10 +69,8 @@ def _(core: DenseFolded, d: Design, bus: Bus) -> Bus:
         "CF": core.column_steps,
         "RF": core.row_steps,
         "LEVELS": core.levels,
-        "WFILE": text(f"{core.name}_w"),
-        "BFILE": text(f"{core.name}_b"),
-        "WSTYLE": rom_style(core.store, core.family),
     }
+    params |= _weights_and_biases(core)
     if dsp:
         params |= {"SEGMENT": core.slots, "FABRIC_ACC": int(core.fabric_accumulator)}
     d.add(
@@ -159,7 +157,7 @@ def _joined(entries: list[int], width: int) -> str:
     word = 0
     for k, entry in enumerate(entries):
         word |= entry << (k * width)
-    return literal(word, max(1, len(entries)) * width)
+    return constant(word, max(1, len(entries)) * width)
 
 
 def _rows(core: DenseUnrolled, d: Design, out: Bus) -> list[str]:
@@ -180,7 +178,7 @@ def _(core: AffineLanes, d: Design, bus: Bus) -> Bus:
     d.add(
         "hwc_affine",
         core.name,
-        _lanes_params(core) | {"WORDS": core.words} | _lanes_files(core),
+        _lanes_params(core) | {"WORDS": core.words} | _weights_and_biases(core),
         {"issue_i": issue, "x_i": data, "valid_o": out.valid, "acc_o": out.data},
         [f"{core.layer}: {core.scale.size} elements, {core.lanes} at once"],
     )
@@ -224,7 +222,7 @@ def _(core: DepthwiseLanes, d: Design, bus: Bus) -> Bus:
     d.add(
         "hwc_affine",
         core.name,
-        _lanes_params(core) | {"WORDS": core.words, "TAPS": core.taps} | _lanes_files(core),
+        _lanes_params(core) | {"WORDS": core.words, "TAPS": core.taps} | _weights_and_biases(core),
         {"issue_i": bus.issue, "x_i": bus.low(core.lanes * core.x_type.width), "valid_o": out.valid, "acc_o": out.data},
         [f"{core.layer}: {len(core.weight)} channels, {core.lanes} at once, {core.taps} taps"],
     )
@@ -243,8 +241,9 @@ def _lanes_params(core: AffineLanes | DepthwiseLanes) -> dict[str, int | str]:
     }
 
 
-def _lanes_files(core: AffineLanes | DepthwiseLanes) -> dict[str, int | str]:
-    return {"WFILE": text(f"{core.name}_w"), "BFILE": text(f"{core.name}_b"), "WSTYLE": rom_style(core.store, core.family)}
+def _weights_and_biases(core: DenseFolded | AffineLanes | DepthwiseLanes) -> dict[str, int | str]:
+    *weights, biases = core.memories()
+    return rom_params("W", f"{core.name}_w", weights, core.family) | rom_constants("B", [biases])
 
 
 @add_core.register
@@ -311,12 +310,12 @@ def _(core: TableLanes, d: Design, bus: Bus) -> Bus:
         "hwc_table",
         core.name,
         {
+            "FAMILY": "FAMILY",
             "LANES": core.lanes,
             "IN_W": core.x_type.width,
             "OUT_W": core.y_type.width,
-            "FILE": text(f"{core.name}_t"),
-            "STYLE": rom_style(core.store, d.family),
-        },
+        }
+        | rom_params("", f"{core.name}_t", core.memories(), d.family),
         {
             "valid_i": bus.valid,
             "x_i": bus.low(core.lanes * core.x_type.width),

@@ -4,6 +4,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+PIECE = 1024  # bits of a literal
+
 
 def bit_range(width: int) -> str:
     """[width-1:0]."""
@@ -105,6 +107,15 @@ class Design:
 def literal(value: int, width: int) -> str:
     """A sized hexadecimal literal of the low `width` bits."""
     return f"{width}'h{value & ((1 << width) - 1):x}"
+
+
+def constant(value: int, width: int) -> str:
+    """The same, in pieces where it is long: tools limit the width of a literal."""
+    if width <= PIECE:
+        return literal(value, width)
+    ends = range(0, width, PIECE)
+    pieces = [literal(value >> at, min(PIECE, width - at)) for at in ends]
+    return "{" + ", ".join(reversed(pieces)) + "}"
 
 
 def text(value: str) -> str:

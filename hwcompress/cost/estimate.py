@@ -53,7 +53,10 @@ def beside(island: Island, j: int) -> logic.Beside:
     before = island.cores[j - 1] if j else None
     behind = island.cores[j + 1] if j + 1 < len(island.cores) else None
     if before is None:
-        block = not isinstance(island.head, Direct) and island.head.store is Store.BLOCK and not island.head.latency
+        block = isinstance(island.head, Scan)  # its registers hold between steps
+        block |= (
+            isinstance(island.head, Buffer | Lines) and island.head.store is Store.BLOCK and not island.head.latency
+        )
     else:
         block = isinstance(before, TableLanes) and before.store is Store.BLOCK
         block |= isinstance(before, RequantLanes) and logic.resets(before)

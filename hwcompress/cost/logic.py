@@ -5,7 +5,6 @@ LUT counts sites: LUT1..LUT6 and SRL one each, a RAM32M16 or RAM64M8 eight. The 
 templates/rtl; docs/results.md compares the sums with Yosys. DSP and BRAM are not modelled but counted.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -14,6 +13,7 @@ import numpy as np
 from hwcompress.cost.cells import Cells, shift_register, times, total
 from hwcompress.cost.rows import row_cells
 from hwcompress.engines.base import Product, Store, Stream, ceil_div, clog2
+from hwcompress.engines.columns import columns
 from hwcompress.engines.dense import DenseFolded, DenseUnrolled
 from hwcompress.engines.elementwise import AffineLanes, DepthwiseLanes, RequantLanes, TableLanes
 from hwcompress.engines.head import Buffer
@@ -21,20 +21,17 @@ from hwcompress.ir.fixed import Codes, Rounding
 
 
 def rom(width: int, depth: int) -> Cells:
-    """A ROM in logic with its output register, whatever its contents: 64 words a LUT, and what selects among them."""
-    blocks = ceil_div(depth, 64)
-    return (width * (blocks + selection(blocks)), width) if depth > 1 else (0, 0)
-
-
-def selection(blocks: int) -> int:
-    """LUTs that choose one of the blocks of a column; up to 4 that is MUXF7 and MUXF8."""
-    return ceil_div(blocks - 1, 3) if blocks > 4 else 0
+    """A ROM in logic with its output register, whatever its contents."""
+    return (width * (ceil_div(depth, 64) + _selection(depth)), width) if depth > 1 else (0, 0)
 
 
 def lutram(width: int, depth: int) -> Cells:
-    """A RAM in LUTRAM with its output register."""
-    sites = 8 * ceil_div(width, 14) if depth <= 32 else 8 * ceil_div(width, 7) * ceil_div(depth, 64)
-    return sites, width
+    """A RAM in LUTRAM with its output register; beyond 64 words a write enable a row and what selects among them."""
+    if depth <= 32:
+        return 8 * ceil_div(width, 14), width
+    rows = ceil_div(depth, 64)
+    select = rows + width * ceil_div(rows - 1, 3) if rows > 1 else 0
+    return 8 * ceil_div(width, 7) * rows + select, width
 
 
 def memory(width: int, depth: int, store: Store) -> Cells:
@@ -95,42 +92,51 @@ def collect(bits: int, group: int, emissions: int) -> Cells:
     return total((1, bits * (group - 1)), count(emissions))
 
 
-def tree(leaves: int, width: int, out: int, levels: int) -> Cells:
-    """hwc_tree over operands of one width; levels beyond those that add are delay."""
-    lut = ff = used = 0
-    while leaves > 1:
-        width = min(out, width + 1)
-        pairs, left = divmod(leaves, 2)
-        lut, ff = lut + pairs * width, ff + (pairs + left) * width
-        leaves, used = pairs + left, used + 1
-    return total((lut, ff), shift_register(width, levels - used))
+def tree(leaves: int, width: int, out: int, levels: int, registered: bool = False) -> Cells:
+    """hwc_tree over operands of one width; levels beyond those that add are delay.
 
-
-def rom_of(words: Sequence[int], width: int) -> Cells:
-    """A ROM in logic from its contents.
-
-    Equal columns are one, constant ones none, and those that repeat an address bit are a register that is there
-    anyway. 64 words of a column are a LUT; of up to 4 words only exclusive ors are, the rest is the register's set
-    or reset.
+    What waits for a partner passes from register to register, three in a row are an SRL; of a leaf that comes from a
+    plain register (`registered`) this is the first.
     """
-    octets, depth = ceil_div(width, 8), len(words)
-    raw = np.frombuffer(b"".join(w.to_bytes(octets, "little") for w in words), dtype=np.uint8)
-    bits = np.unpackbits(raw.reshape(depth, octets), axis=1, bitorder="little")[:, :width]
-    columns = np.unique(bits.T, axis=0)
-    columns = columns[(columns != columns[:, :1]).any(axis=1)]
-    address = (np.arange(depth) >> np.arange(clog2(depth))[:, None]) & 1
-    columns = columns[~(columns[:, None, :] == address).all(axis=2).any(axis=1)]
+    cells = (0, 0)
+    last, age = width, int(registered)  # of the last node: its bits, registers in a row up to here
+    counted = age
+    for _ in range(levels):
+        pairs, odd = divmod(leaves, 2)
+        if leaves > 1:
+            width = min(out, width + 1)
+            cells = total(cells, (pairs * width, pairs * width))
+        if odd:
+            age += 1
+        else:
+            cells = total(cells, _waited(last, age, counted))
+            last, age, counted = width, 1, 1
+        leaves = pairs + odd
+    return total(cells, _waited(last, age, counted))
+
+
+def _waited(width: int, age: int, counted: int) -> Cells:
+    """Registers in a row beyond the one that is counted elsewhere."""
+    lut, ff = shift_register(width, age)
+    return lut, ff - width * counted
+
+
+def rom_of(words: tuple[int, ...], width: int) -> Cells:
+    """hwc_rom_logic from its contents: 64 words of a column that are not all alike are a LUT.
+
+    Up to 4 words only exclusive ors are, the rest is set or reset of the register.
+    """
+    found, depth = columns(words, width), len(words)
     if depth <= 4:
-        exclusive = columns[:, :4].sum(axis=1) == 2 if depth == 4 else np.zeros(len(columns), dtype=bool)
-        literal = (columns == 1 - address[:1]).all(axis=1) | (columns == 1 - address[-1:]).all(axis=1)
-        return int((exclusive & ~literal).sum()), len(columns)
-    blocks = ceil_div(depth, 64)
-    padded = np.pad(columns, ((0, 0), (0, blocks * 64 - depth))).reshape(-1, 64)
-    pieces = np.unique(padded, axis=0)
-    used = int((pieces != pieces[:, :1]).any(axis=1).sum())
-    if 1 < blocks <= 4:  # the mapper does not see that pieces are constant
-        used = len(columns) * blocks
-    return used + len(columns) * selection(blocks), len(columns)
+        return int((found.bits.sum(axis=1) == 2).sum()) if depth == 4 else 0, found.registers
+    padded = np.pad(found.bits, ((0, 0), (0, -depth % 64))).reshape(len(found.bits), -1, 64)
+    leaves = int((padded != padded[:, :, :1]).any(axis=2).sum())
+    return leaves + len(found.bits) * _selection(depth), found.registers
+
+
+def _selection(depth: int) -> int:
+    """LUTs of a column that choose among 256 words each; MUXF7 and MUXF8 join those."""
+    return ceil_div(ceil_div(depth, 256) - 1, 3)
 
 
 def roms(core: DenseFolded | DepthwiseLanes | AffineLanes, contents: bool) -> Cells:
@@ -148,6 +154,28 @@ def soft_product(core: DenseFolded | DepthwiseLanes | AffineLanes) -> Cells:
         return w + x, 2 * (w + x)
     signed = core.x_type.signed if x > w else True
     return long * short + (5 if signed else 1), 3 * long + 2 * short
+
+
+def spared(core: DenseFolded | DepthwiseLanes | AffineLanes, products: int) -> Cells:
+    """What the contents of the weight ROM spare of that many soft products.
+
+    A bit that is always zero has no row of additions, one that all weights have alike is delayed once.
+    """
+    w, x = core.weight_width, core.x_type.width
+    weights = core.memories()[0]
+    if weights.store is Store.BLOCK or w + x <= 6:
+        return 0, 0
+    sources = columns(weights.words, weights.width).map.reshape(products, w)
+    zero = int((sources == 0).sum())
+    late = sources[:, (w + 1) // 2 :] if x >= w else sources
+    delays = len(np.unique(late[late > 1]))
+    return (x if x >= w else x - 1) * zero, late.size - delays
+
+
+def soft_products(core: DenseFolded | DepthwiseLanes | AffineLanes, count: int, contents: bool) -> Cells:
+    """All of a core, one for each weight of a step."""
+    lut, ff = spared(core, count) if contents else (0, 0)
+    return total(times(count, soft_product(core)), (-lut, -ff))
 
 
 def delayed_input(core: DenseFolded) -> int:
@@ -185,10 +213,9 @@ def folded(core: DenseFolded, contents: bool, beside: Beside) -> Cells:
     )
     if core.product is Product.LUT:
         width = core.weight_width + core.x_type.width
-        adders = total(tree(core.simd, width, core.acc_width, core.levels), (core.acc_width, core.acc_width))
-        products = times(core.pe * core.simd, soft_product(core))
-        shared = (0, -(core.pe - 1) * core.simd * delayed_input(core))
-        products = total(products, shared)
+        adders = total(tree(core.simd, width, core.acc_width, core.levels, True), (core.acc_width, core.acc_width))
+        products = soft_products(core, core.pe * core.simd, contents)
+        products = total(products, (0, -(core.pe - 1) * core.simd * delayed_input(core)))
         return total(control, (0, core.latency), products, times(core.pe, adders))
     places = [slot for g in range(core.segments) for slot in range(core.slots) if core.column(g, slot) >= 0]
     skew = [delayed(core.x_type.width, slot, beside.registered) for slot in places]
@@ -230,8 +257,8 @@ def affine(core: AffineLanes, contents: bool) -> Cells:
         control = total(control, (0, core.lanes * core.x_type.width))
     if core.product is Product.DSP:
         return control
-    each = total(soft_product(core), (core.acc_width, 2 * core.acc_width))
-    return total(control, times(core.lanes, each))
+    products = soft_products(core, core.lanes, contents)
+    return total(control, products, times(core.lanes, (core.acc_width, 2 * core.acc_width)))
 
 
 def unread(core: RequantLanes) -> Codes:
@@ -269,18 +296,21 @@ def resets(core: RequantLanes) -> bool:
     return clamp(core, kept) > 0 and core.lo != -core.hi - 1
 
 
+SELECT = (0.0, 1.0, 1.6, 2.6, 3.6, 4.6, 5.6)  # LUTs of a bit of a shifter, by the bits of the shift that vary
+
+
 def requant(core: RequantLanes) -> Cells:
-    """hwc_requant: a multiplexer for two bits of the shift a level of LUTs, then the clamp."""
+    """hwc_requant: where the shift of a lane varies a multiplexer, then the rounding, then the clamp."""
     width = core.format.type.width
     shifts = core.fold_shifts()
+    kept = [kept_bits(core, low) for low in shifts.min(axis=0).tolist()]
+    lut = sum(clamp(core, bits) + (bits - 1 if core.half else 0) for bits in kept)
     if not core.variable:
-        kinds = zip(*(found.tolist() for found in np.unique(shifts[0], return_counts=True)), strict=True)
-        lanes = sum(count * clamp(core, kept_bits(core, shift)) for shift, count in kinds)
-        return total((lanes, core.lanes * width), (0, 1))
-    kept = kept_bits(core, int(shifts.min()))
-    stages = clog2(int(shifts.max() - shifts.min()) + 1)
-    lane = (kept * ceil_div(stages, 2) + clamp(core, kept), kept + width)
-    return total(times(core.lanes, lane), address(core.folds), (0, 2))
+        return lut, core.lanes * width + 1
+    excess = shifts - shifts.min(axis=0)
+    places = [int(np.bitwise_or.reduce(e)).bit_count() for e in excess.T]
+    lut += round(sum(bits * SELECT[p] for bits, p in zip(kept, places, strict=True)))
+    return total((lut, sum(kept) + core.lanes * width), address(core.folds), (0, 2))
 
 
 def table(core: TableLanes, contents: bool) -> Cells:

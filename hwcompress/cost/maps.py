@@ -2,7 +2,7 @@
 """(LUT, FF) of the modules that work on maps: hwc_window and hwc_pool."""
 
 from hwcompress.cost.cells import Cells, times, total
-from hwcompress.cost.logic import address, count, level, lutram, memory, roms, soft_product
+from hwcompress.cost.logic import address, count, level, lutram, memory, roms, soft_products
 from hwcompress.engines.base import Product, Store, ceil_div, clog2
 from hwcompress.engines.elementwise import DepthwiseLanes
 from hwcompress.engines.head import Lines, Scan
@@ -98,8 +98,8 @@ def depthwise(core: DepthwiseLanes, contents: bool) -> Cells:
     control = total(control, roms(core, contents))
     if core.product is Product.DSP:
         return control
-    each = total(soft_product(core), (core.acc_width, 2 * core.acc_width))
-    return total(control, times(core.lanes, each))
+    products = soft_products(core, core.lanes, contents)
+    return total(control, products, times(core.lanes, (core.acc_width, 2 * core.acc_width)))
 
 
 def pool(core: PoolLanes) -> Cells:

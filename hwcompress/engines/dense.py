@@ -103,8 +103,8 @@ class DenseFolded:
         if self.product is Product.LUT:
             banks = (RomShape(self.pe * self.simd * self.weight_width, self.reuse, self.store),)
         else:
-            width = self.segments * self.pe * self.weight_width
-            banks = (RomShape(width, self.reuse, self.store),) * self.slots
+            filled = [len(self._columns(j)) * self.pe * self.weight_width for j in range(self.slots)]
+            banks = tuple(RomShape(width, self.reuse, self.store) for width in filled)
         return (*banks, RomShape(self.pe * self.acc_width, self.row_steps, Store.LOGIC))
 
     def memories(self) -> tuple[Memory, ...]:
@@ -127,10 +127,13 @@ class DenseFolded:
         )
 
     def _bank(self, steps: Codes, slot: int) -> Codes:
-        """Weights of one slot of every segment [step, segments * PE]."""
+        """Weights of one slot of the segments that have it [step, segments * PE]."""
+        return np.concatenate([steps[:, :, c] for c in self._columns(slot)], axis=1)
+
+    def _columns(self, slot: int) -> list[int]:
+        """Columns of a slot, a segment each; only the last segment may lack it."""
         columns = [self.column(g, slot) for g in range(self.segments)]
-        parts = [steps[:, :, c] if c >= 0 else np.zeros_like(steps[:, :, 0]) for c in columns]
-        return np.concatenate(parts, axis=1)
+        return [c for c in columns if c >= 0]
 
 
 @dataclass(frozen=True, eq=False)

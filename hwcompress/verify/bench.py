@@ -7,6 +7,7 @@ beat is padded with zeros to `tdata_bits`; the last beat of a frame may hold few
 
 import hashlib
 import json
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -22,7 +23,8 @@ from hwcompress.ir.fixed import Codes
 from hwcompress.resources import folder
 
 Interface = Literal["axis", "valid"]
-DIGESTS = "memories.sha256"
+DIGESTS = "constants.sha256"
+LITERAL = re.compile(r"\d+'h[0-9a-f]+")
 SHIPPED = ("hwc_harness.v", "hwc_harness.vlt", "network_bench.py")
 CHUNK = 1 << 24  # bits turned into text at a time
 
@@ -138,23 +140,29 @@ def write_frames(spec: BenchSpec, x_codes: Codes, y_codes: Codes, folder_: Path)
             file.writelines("\n".join(block) + "\n" for block in _packed(codes, port))
 
 
-def write_digests(memories: Mapping[str, str], folder_: Path) -> None:
-    """The digest of every memory file of the hardware, by name, as sha256sum writes them."""
-    lines = [f"{hashlib.sha256(text.encode()).hexdigest()}  {name}\n" for name, text in sorted(memories.items())]
+def write_digests(texts: Mapping[str, str], folder_: Path) -> None:
+    """The digests of what the hardware holds: memory files, and the constants in the text of its top."""
+    lines = [f"{_digest(name, text)}  {name}\n" for name, text in sorted(texts.items())]
     (folder_ / DIGESTS).write_text("".join(lines))
 
 
-def changed_memories(build: Path) -> list[str]:
-    """Names of the memory files of a build that do not hold what was emitted."""
+def changed_contents(build: Path) -> list[str]:
+    """What of a build does not hold the constants that were emitted: names of files."""
     path = build / "bench" / DIGESTS
     if not path.is_file():
         return []
     pairs = [line.split("  ", 1) for line in path.read_text().splitlines()]
-    return [name for digest, name in pairs if _digest(build / "verilog" / name) != digest]
+    return [name for digest, name in pairs if _digest(name, _text(build / "verilog" / name)) != digest]
 
 
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+
+
+def _digest(name: str, text: str) -> str:
+    """Of a memory file, or of the sized literals of a Verilog file: weights in logic are parameters of the top."""
+    kept = " ".join(LITERAL.findall(text)) if name.endswith(".v") else text
+    return hashlib.sha256(kept.encode()).hexdigest()
 
 
 def _check(codes: Codes, port: PortSpec, what: str) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from hwcompress.errors import BadInput, ToolFailed
 from hwcompress.verify import tools
-from hwcompress.verify.bench import changed_memories, read_spec
+from hwcompress.verify.bench import changed_contents, read_spec
 from hwcompress.verify.locate import locate
 from hwcompress.verify.running import PAUSED, Bench, Records, Simulator, brief, failed, run_folder, waves_file
 from hwcompress.verify.vectors import stored_frames
@@ -52,7 +52,7 @@ def simulate(build: Path, simulator: Simulator, vectors: int | None, waves: bool
     found = _verdict(bench, records, here)
     if waves and not waves_file(build, simulator).is_file():
         raise ToolFailed(f"{simulator}: the waveform {waves_file(build, simulator)} wanted, none found")
-    changed = [f"verilog/{name}: other contents than were emitted" for name in changed_memories(build)]
+    changed = [f"verilog/{name}: other constants than were emitted" for name in changed_contents(build)]
     texts = (*locate(bench, records), *changed, *found.failures)
     return replace(found, mismatches=found.mismatches + len(changed), failures=texts)
 

@@ -6,8 +6,8 @@
 //
 // FAMILY  see hwc_mac.  DSP: 1 one hwc_mac a lane, 0 hwc_mul_lut.  LANES.
 // X_W, W_W, ACC_W: bits; weights and accumulators are signed, inputs as X_SIGNED says.
-// WFILE: hwc_rom of WORDS*TAPS words of LANES*W_W bits (STYLE = WSTYLE), one a step.
-// BFILE: hwc_rom of WORDS words of LANES*ACC_W bits (logic), one a sum.
+// Weights: a hwc_rom of WORDS*TAPS words of LANES*W_W bits, one a step (WFILE, WSTYLE, WCOLUMNS, WROM, WMAP).
+// Offsets: a hwc_rom in logic of WORDS words of LANES*ACC_W bits, one a sum (BCOLUMNS, BROM, BMAP).
 // x_i comes one clock after issue_i.  Latency 3, from the last x_i of a sum.
 
 `default_nettype none
@@ -23,8 +23,13 @@ module hwc_affine #(
     parameter integer WORDS    = 4,
     parameter integer TAPS     = 1,
     parameter         WFILE    = "",
-    parameter         BFILE    = "",
-    parameter integer WSTYLE   = 0
+    parameter integer WSTYLE   = 0,
+    parameter integer WCOLUMNS = 0,
+    parameter [WCOLUMNS*WORDS*TAPS:0] WROM = 0,
+    parameter [16*LANES*W_W-1:0] WMAP = 0,
+    parameter integer BCOLUMNS = 0,
+    parameter [BCOLUMNS*WORDS:0] BROM = 0,
+    parameter [16*LANES*ACC_W-1:0] BMAP = 0
 ) (
     input  wire                   clk_i,
     input  wire                   rst_ni,
@@ -140,10 +145,14 @@ module hwc_affine #(
   );
 
   hwc_rom #(
-      .WIDTH(LANES * W_W),
-      .DEPTH(STEPS),
-      .FILE (WFILE),
-      .STYLE(WSTYLE)
+      .FAMILY (FAMILY),
+      .WIDTH  (LANES * W_W),
+      .DEPTH  (STEPS),
+      .FILE   (WFILE),
+      .STYLE  (WSTYLE),
+      .COLUMNS(WCOLUMNS),
+      .ROM    (WROM),
+      .MAP    (WMAP)
   ) weight (
       .clk_i (clk_i),
       .addr_i(step),
@@ -162,10 +171,12 @@ module hwc_affine #(
   );
 
   hwc_rom #(
-      .WIDTH(LANES * ACC_W),
-      .DEPTH(WORDS),
-      .FILE (BFILE),
-      .STYLE(0)
+      .FAMILY (FAMILY),
+      .WIDTH  (LANES * ACC_W),
+      .DEPTH  (WORDS),
+      .COLUMNS(BCOLUMNS),
+      .ROM    (BROM),
+      .MAP    (BMAP)
   ) offset (
       .clk_i (clk_i),
       .addr_i(sum_late),

@@ -7,8 +7,9 @@
 // accumulators are signed, inputs as X_SIGNED says.  CF column steps for each of RF row steps.
 // SEGMENT slots at most in a cascade.  LEVELS >= clog2(cascades of a row) of the adder tree.
 // FABRIC_ACC 1: accumulate in logic after the tree (F = 1 clock), as DSP48E1 must if CF and S > 1.
-// WFILE   weights: bank j is a hwc_rom of RF*CF words with FILE = WFILE_s<j>, STYLE = WSTYLE.
-// BFILE   biases: RF words of PE*ACC_W bits, in logic.
+// Weights: bank j is a hwc_rom of RF*CF words with STYLE = WSTYLE, FILE = WFILE_s<j>, COLUMNS = WCOLUMNS
+// and the j-th part of WROM and WMAP; a slot that the last cascade lacks has no weights of it.
+// Biases: a hwc_rom in logic of RF words of PE*ACC_W bits (BCOLUMNS, BROM, BMAP).
 //
 // Each row has G = ceil(SIMD / S) cascades of S = min(SEGMENT, SIMD) slots; slot j works j clocks
 // after slot 0 and has a weight bank of its own.  A short last cascade uses the last slots.  The
@@ -32,8 +33,14 @@ module hwc_dense_dsp #(
     parameter integer LEVELS   = 0,
     parameter integer FABRIC_ACC = 0,
     parameter         WFILE    = "",
-    parameter         BFILE    = "",
-    parameter integer WSTYLE   = 0
+    parameter integer WSTYLE   = 0,
+    parameter integer WCOLUMNS = 0,
+    parameter [((SEGMENT<SIMD)?SEGMENT:SIMD)*(WCOLUMNS*RF*CF+1)-1:0] WROM = 0,
+    parameter [16*PE*W_W*((SIMD+((SEGMENT<SIMD)?SEGMENT:SIMD)-1)/((SEGMENT<SIMD)?SEGMENT:SIMD))*
+               ((SEGMENT<SIMD)?SEGMENT:SIMD)-1:0] WMAP = 0,
+    parameter integer BCOLUMNS = 0,
+    parameter [BCOLUMNS*RF:0] BROM = 0,
+    parameter [16*PE*ACC_W-1:0] BMAP = 0
 ) (
     input  wire                clk_i,
     input  wire                rst_ni,
@@ -158,7 +165,7 @@ module hwc_dense_dsp #(
   wire [STEP_W-1:0] step;
   wire [S*STEP_W-1:0] steps;
   // verilator lint_off UNUSEDSIGNAL
-  wire [BANK_W-1:0] weights[0:S-1];  // not all is read: slots that a short cascade lacks
+  wire [BANK_W-1:0] weights[0:S-1];
   // verilator lint_on UNUSEDSIGNAL
 
   hwc_address #(
@@ -184,15 +191,28 @@ module hwc_dense_dsp #(
     for (j = 0; j < S; j = j + 1) begin : g_bank
       localparam [63:0] BANK_TEXT = decimal(j);
       localparam [8*digits(j)-1:0] BANK = BANK_TEXT[8*digits(j)-1:0];
+      localparam integer BITS = (j < SKIP) ? BANK_W - PE * W_W : BANK_W;
+      wire [BITS-1:0] bank;
+
+      if (BITS == BANK_W) begin : g_full
+        assign weights[j] = bank;
+      end else begin : g_short
+        assign weights[j] = {{(PE * W_W) {1'b0}}, bank};
+      end
+
       hwc_rom #(
-          .WIDTH(BANK_W),
-          .DEPTH(STEPS),
-          .FILE ({WFILE, "_s", BANK}),
-          .STYLE(WSTYLE)
+          .FAMILY (FAMILY),
+          .WIDTH  (BITS),
+          .DEPTH  (STEPS),
+          .FILE   ({WFILE, "_s", BANK}),
+          .STYLE  (WSTYLE),
+          .COLUMNS(WCOLUMNS),
+          .ROM    (WROM[j*(WCOLUMNS*STEPS+1)+:WCOLUMNS*STEPS+1]),
+          .MAP    (WMAP[j*16*BANK_W+:16*BITS])
       ) rom (
           .clk_i (clk_i),
           .addr_i(steps[j*STEP_W+:STEP_W]),
-          .data_o(weights[j])
+          .data_o(bank)
       );
     end
   endgenerate
@@ -214,10 +234,12 @@ module hwc_dense_dsp #(
   );
 
   hwc_rom #(
-      .WIDTH(PE * ACC_W),
-      .DEPTH(RF),
-      .FILE (BFILE),
-      .STYLE(0)
+      .FAMILY (FAMILY),
+      .WIDTH  (PE * ACC_W),
+      .DEPTH  (RF),
+      .COLUMNS(BCOLUMNS),
+      .ROM    (BROM),
+      .MAP    (BMAP)
   ) bias (
       .clk_i (clk_i),
       .addr_i(row),

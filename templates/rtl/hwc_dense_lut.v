@@ -3,17 +3,19 @@
 //
 //   acc[r*PE + p] = sum over c, i of W[r*PE + p][c*SIMD + i] * x[c*SIMD + i] + b[r*PE + p]
 //
+// FAMILY  see hwc_rom_logic.
 // X_W, W_W, ACC_W: bits of an input, a weight, an accumulator; weights and accumulators are
 // signed, inputs as X_SIGNED says.  CF column steps for each of RF row steps.
 // LEVELS  >= clog2(SIMD), of the adder tree.
-// WFILE   weights: a hwc_rom of RF*CF words, element p*SIMD + i, STYLE = WSTYLE.
-// BFILE   biases: RF words of PE*ACC_W bits, in logic.
+// Weights: a hwc_rom of RF*CF words, element p*SIMD + i (WFILE, WSTYLE, WCOLUMNS, WROM, WMAP).
+// Biases: a hwc_rom in logic of RF words of PE*ACC_W bits (BCOLUMNS, BROM, BMAP).
 //
 // x_i comes one clock after issue_i.  Latency 2 + LEVELS + 1, from x_i.
 
 `default_nettype none
 
 module hwc_dense_lut #(
+    parameter integer FAMILY   = 0,
     parameter integer PE       = 1,
     parameter integer SIMD     = 1,
     parameter integer X_W      = 4,    // bits
@@ -24,8 +26,13 @@ module hwc_dense_lut #(
     parameter integer RF       = 4,
     parameter integer LEVELS   = 0,
     parameter         WFILE    = "",
-    parameter         BFILE    = "",
-    parameter integer WSTYLE   = 0
+    parameter integer WSTYLE   = 0,
+    parameter integer WCOLUMNS = 0,
+    parameter [WCOLUMNS*RF*CF:0] WROM = 0,
+    parameter [16*PE*SIMD*W_W-1:0] WMAP = 0,
+    parameter integer BCOLUMNS = 0,
+    parameter [BCOLUMNS*RF:0] BROM = 0,
+    parameter [16*PE*ACC_W-1:0] BMAP = 0
 ) (
     input  wire                clk_i,
     input  wire                rst_ni,
@@ -125,10 +132,14 @@ module hwc_dense_lut #(
   );
 
   hwc_rom #(
-      .WIDTH(PE * SIMD * W_W),
-      .DEPTH(STEPS),
-      .FILE (WFILE),
-      .STYLE(WSTYLE)
+      .FAMILY (FAMILY),
+      .WIDTH  (PE * SIMD * W_W),
+      .DEPTH  (STEPS),
+      .FILE   (WFILE),
+      .STYLE  (WSTYLE),
+      .COLUMNS(WCOLUMNS),
+      .ROM    (WROM),
+      .MAP    (WMAP)
   ) weight (
       .clk_i (clk_i),
       .addr_i(step),
@@ -145,10 +156,12 @@ module hwc_dense_lut #(
   );
 
   hwc_rom #(
-      .WIDTH(PE * ACC_W),
-      .DEPTH(RF),
-      .FILE (BFILE),
-      .STYLE(0)
+      .FAMILY (FAMILY),
+      .WIDTH  (PE * ACC_W),
+      .DEPTH  (RF),
+      .COLUMNS(BCOLUMNS),
+      .ROM    (BROM),
+      .MAP    (BMAP)
   ) bias (
       .clk_i (clk_i),
       .addr_i(row),

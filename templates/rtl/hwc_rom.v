@@ -4,19 +4,23 @@
 //   data_o <= rom[addr_i] every clock.  Latency 1.
 //
 // WIDTH  bits.  DEPTH: words.  A_W: bits of addr_i, clog2(DEPTH) but at least 1.
-// STYLE  0 logic: reads FILE.mem.  1 block: RAMB18 tiles, tile (row, column) reads
-//        FILE_<row>_<column>.mem.  Up to 512 words a tile is 36 bits wide, 1024: 18, 2048: 9,
-//        4096: 4, 8192: 2, else 1; rows of 16384 words; column 0 holds the low bits.
+// STYLE  0 logic: the columns of ROM in the order of MAP (hwc_rom_logic).  1 block: RAMB18 tiles, tile
+//        (row, column) reads FILE_<row>_<column>.mem.  Up to 512 words a tile is 36 bits wide, 1024: 18,
+//        2048: 9, 4096: 4, 8192: 2, else 1; rows of 16384 words; column 0 holds the low bits.
 //        2 block of 4 Kbit (iCE40): up to 256 words 16 bits, 512: 8, 1024: 4, else 2; rows of 2048 words.
 
 `default_nettype none
 
 module hwc_rom #(
-    parameter integer WIDTH = 8,                                // bits
-    parameter integer DEPTH = 16,                               // words
-    parameter         FILE  = "",
-    parameter integer STYLE = 0,
-    parameter integer A_W   = (DEPTH > 1) ? $clog2(DEPTH) : 1   // bits, derived
+    parameter integer                   FAMILY  = 0,
+    parameter integer                   WIDTH   = 8,                                // bits
+    parameter integer                   DEPTH   = 16,                               // words
+    parameter                           FILE    = "",
+    parameter integer                   STYLE   = 0,
+    parameter integer                   COLUMNS = 0,
+    parameter         [COLUMNS*DEPTH:0] ROM     = 0,
+    parameter         [   16*WIDTH-1:0] MAP     = 0,
+    parameter integer                   A_W     = (DEPTH > 1) ? $clog2(DEPTH) : 1   // bits, derived
 ) (
     input  wire             clk_i,
     input  wire [  A_W-1:0] addr_i,
@@ -29,7 +33,7 @@ module hwc_rom #(
       (DEPTH <= 4096) ? 4 : (DEPTH <= 8192) ? 2 : 1;
   localparam integer ROW_A = (STYLE == 2) ? 11 : 14;  // address bits of a row of tiles
   localparam integer ROW_DEPTH = 1 << ROW_A;
-  localparam integer COLUMNS = (WIDTH + TILE_W - 1) / TILE_W;
+  localparam integer TILES = (WIDTH + TILE_W - 1) / TILE_W;
   localparam integer ROWS = (DEPTH + ROW_DEPTH - 1) / ROW_DEPTH;
 
   function integer digits(input integer n);
@@ -61,12 +65,14 @@ module hwc_rom #(
     end
 
     if (STYLE == 0) begin : g_logic
-      hwc_rom_tile #(
-          .WIDTH(WIDTH),
-          .DEPTH(DEPTH),
-          .BLOCK(0),
-          .FILE (FILE)
-      ) tile (
+      hwc_rom_logic #(
+          .FAMILY (FAMILY),
+          .WIDTH  (WIDTH),
+          .DEPTH  (DEPTH),
+          .COLUMNS(COLUMNS),
+          .ROM    (ROM),
+          .MAP    (MAP)
+      ) logic_rom (
           .clk_i (clk_i),
           .addr_i(addr_i),
           .data_o(data_o)
@@ -81,7 +87,7 @@ module hwc_rom #(
         localparam [63:0] ROW_TEXT = decimal(r);
         localparam [8*digits(r)-1:0] ROW = ROW_TEXT[8*digits(r)-1:0];
 
-        for (c = 0; c < COLUMNS; c = c + 1) begin : g_column
+        for (c = 0; c < TILES; c = c + 1) begin : g_column
           localparam integer REST = WIDTH - c * TILE_W;
           localparam integer BITS = (REST < TILE_W) ? REST : TILE_W;
           localparam [63:0] COLUMN_TEXT = decimal(c);
@@ -89,7 +95,6 @@ module hwc_rom #(
           hwc_rom_tile #(
               .WIDTH(BITS),
               .DEPTH(WORDS),
-              .BLOCK(1),
               .FILE ({FILE, "_", ROW, "_", COLUMN})
           ) tile (
               .clk_i (clk_i),

@@ -3,16 +3,20 @@
 //
 //   y_o lane k = rom[x_i lane k], the bits of x read as an unsigned address
 //
-// LANES.  IN_W, OUT_W: bits of a lane; 2^IN_W words.  FILE, STYLE: as in hwc_rom.  Latency 1.
+// LANES.  IN_W, OUT_W: bits of a lane; 2^IN_W words.  The others: as in hwc_rom.  Latency 1.
 
 `default_nettype none
 
 module hwc_table #(
-    parameter integer LANES = 1,
-    parameter integer IN_W  = 8,      // bits, 1 .. 16
-    parameter integer OUT_W = 8,      // bits
-    parameter         FILE  = "",
-    parameter integer STYLE = 0
+    parameter integer FAMILY  = 0,
+    parameter integer LANES   = 1,
+    parameter integer IN_W    = 8,    // bits, 1 .. 16
+    parameter integer OUT_W   = 8,    // bits
+    parameter         FILE    = "",
+    parameter integer STYLE   = 0,
+    parameter integer COLUMNS = 0,
+    parameter [(COLUMNS<<IN_W):0] ROM = 0,
+    parameter [16*OUT_W-1:0] MAP = 0
 ) (
     input  wire                   clk_i,
     input  wire                   rst_ni,
@@ -32,10 +36,14 @@ module hwc_table #(
       wire [OUT_W-1:0] y;
 
       hwc_rom #(
-          .WIDTH(OUT_W),
-          .DEPTH(1 << IN_W),
-          .FILE (FILE),
-          .STYLE(STYLE)
+          .FAMILY (FAMILY),
+          .WIDTH  (OUT_W),
+          .DEPTH  (1 << IN_W),
+          .FILE   (FILE),
+          .STYLE  (STYLE),
+          .COLUMNS(COLUMNS),
+          .ROM    (ROM),
+          .MAP    (MAP)
       ) rom (
           .clk_i (clk_i),
           .addr_i(x_i[k*IN_W+:IN_W]),

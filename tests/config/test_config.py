@@ -133,8 +133,9 @@ def test_every_field_says_what_it_wants():
         assert all(field.description for field in model.model_fields.values())
 
 
-def test_a_name_of_ours_is_never_the_models() -> None:
-    config = make({"layers": {"dense_1": {"reuse": 4}, "model/*": {"segment": 2}}})
-    assert config.for_layer("dense_0", "dense_1").reuse is None
-    assert config.for_layer("dense_1", "dense_2").reuse == 4
+@pytest.mark.parametrize("kind", ["dense", "conv", "pool", "affine", "pointwise"])
+def test_a_name_of_ours_is_never_the_models(kind: str) -> None:
+    config = make({"layers": {f"{kind}_1": {"reuse": 4}, "model/*": {"segment": 2}}})
+    assert config.for_layer("dense_0", f"{kind}_1").reuse is None
+    assert config.for_layer(f"{kind}_1", "dense_2").reuse == 4
     assert config.for_layer("dense_0", "model/dense_1").segment == 2
