@@ -38,6 +38,7 @@ SAMPLE = (
     "host/TopK",
     "attribute/cnn/Conv strides [0, 0] 0",
     "attribute/old/Clip max 0.0 12",
+    "attribute/tail/Softmax axis 2 6",
     "attribute type/old/Dropout ratio a graph",
     "attribute twice/cnn",
     "attribute unknown/keras",
