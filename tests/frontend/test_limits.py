@@ -43,6 +43,11 @@ def test_constants_of_all_layers_together(tmp_path, monkeypatch):
     assert refused(tmp_path, made) == "MatMul 'v3': with it the model has 27 constants; up to 24 are supported"
 
 
+def test_what_the_windows_of_a_pool_read(tmp_path):
+    made = model([node("MaxPool", "x", "y", kernel_shape=[512, 512])], shape=("N", 1, 1024, 1024))
+    assert refused(tmp_path, made) == "MaxPool 'y': its windows read more than 268435456 elements"
+
+
 @pytest.mark.parametrize("behind", ["Add", "Where", "Max"])
 def test_constants_too_large_for_the_host_too(behind, tmp_path):
     """Hardware ends before an Add that it cannot do; but no host holds its constant either."""

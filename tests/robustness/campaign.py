@@ -30,7 +30,7 @@ COMPILED = frozenset(NAMES[::EMITTED])
 SAMPLE = (
     "bomb/ConstantOfShape 2^40",
     "bomb/Concat 60 times",
-    "size/pool of kernel 2^11",
+    "size/pool of kernel 2^10 on 2^22",
     "size/dense 4 x 2^20",
     "size/map of 2^24",
     "size/map of 2^22 in rows of 4",
