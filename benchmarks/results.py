@@ -130,7 +130,8 @@ def row(cases: ModuleType, folder: Path, name: str, setting: int | str, strategy
     return out | measured(design, counts)
 
 
-def _cell(estimate: int, measured: int) -> str:
+def estimate_cell(estimate: int, measured: int) -> str:
+    """One number where both are equal."""
     if estimate == measured:
         return f"{estimate:,}"
     error = f" ({100 * (estimate - measured) / measured:+.1f} %)" if measured else ""
@@ -159,7 +160,7 @@ def table(rows: list[dict[str, Any]]) -> str:
     lines = [*HEAD.splitlines(), "|" + "---|" * 15]
     for r in rows:
         a, e, y = r["accuracy"], r["estimate"], r["yosys"]
-        cells = [_cell(e[k], y[k]) for k in ("dsp", "bram18", "lut", "ff")]
+        cells = [estimate_cell(e[k], y[k]) for k in ("dsp", "bram18", "lut", "ff")]
         agreement = "-" if a["metric"] == "auc" else f"{a['agreement']:.2f}"
         lines.append(
             f"| {r['model']} | {r['reuse']} | {r['strategy']} | {_score(a)} | {agreement} | {a['sqnr_db']:.1f} | "

@@ -152,7 +152,8 @@ def test_a_weight_whose_last_bit_changed_is_seen(memory: str, tmp_path: Path) ->
     assert hwcompress.open_build(build).verify("icarus", 1).mismatches == 0
     file = build / "verilog" / ("dense_1_w_s0_0_0.mem" if memory == "block" else "hwc_top.v")
     text = file.read_text()
-    digit = len(text.rstrip()) - 1 if memory == "block" else re.search(r"WROM\(\d+'h[0-9a-f]+", text).end() - 1
+    word = next(re.finditer(r"[0-9a-f]+" if memory == "block" else r"WROM\(\d+'h[0-9a-f]+", text))
+    digit = word.end() - 1
     file.write_text(text[:digit] + f"{int(text[digit], 16) ^ 1:x}" + text[digit + 1 :])
     found = hwcompress.open_build(build).verify("icarus", 1)
     assert found.mismatches > 0

@@ -54,6 +54,7 @@ def beside(island: Island, j: int) -> logic.Beside:
     behind = island.cores[j + 1] if j + 1 < len(island.cores) else None
     if before is None:
         block = isinstance(island.head, Scan)  # its registers hold between steps
+        block |= isinstance(island.head, Lines) and island.head.window.padded  # padding is a set or reset
         block |= (
             isinstance(island.head, Buffer | Lines) and island.head.store is Store.BLOCK and not island.head.latency
         )

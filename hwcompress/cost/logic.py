@@ -41,7 +41,7 @@ def memory(width: int, depth: int, store: Store) -> Cells:
 
 def count(n: int) -> Cells:
     """hwc_count: a last flag beside a counter."""
-    return (min(1, n - 1), clog2(n) + int(n > 2))
+    return (1, clog2(n - 1) + 1) if n > 1 else (0, 0)
 
 
 def address(n: int) -> Cells:
@@ -88,18 +88,19 @@ def buffer(head: Buffer) -> Cells:
 
 
 def collect(bits: int, group: int, emissions: int) -> Cells:
-    """hwc_collect: a shift register of emissions."""
-    return total((1, bits * (group - 1)), count(emissions))
+    """hwc_collect: a shift register of emissions; a last word that is not full comes earlier."""
+    whole = total((2, bits * (group - 1)), count(group))
+    return whole if emissions % group == 0 else total(whole, (2 * bits + group - 1, group), count(emissions))
 
 
-def tree(leaves: int, width: int, out: int, levels: int, registered: bool = False) -> Cells:
+def tree(leaves: int, width: int, out: int, levels: int, early: int = 0) -> Cells:
     """hwc_tree over operands of one width; levels beyond those that add are delay.
 
-    What waits for a partner passes from register to register, three in a row are an SRL; of a leaf that comes from a
-    plain register (`registered`) this is the first.
+    What waits for a partner passes from register to register, three in a row are an SRL. Of the leaf of a soft
+    product (`early` > 0) that register is the first, and there is one more before it for its `early` low bits.
     """
     cells = (0, 0)
-    last, age = width, int(registered)  # of the last node: its bits, registers in a row up to here
+    last, age = width, int(early > 0)  # of the last node: its bits, registers in a row up to here
     counted = age
     for _ in range(levels):
         pairs, odd = divmod(leaves, 2)
@@ -109,10 +110,10 @@ def tree(leaves: int, width: int, out: int, levels: int, registered: bool = Fals
         if odd:
             age += 1
         else:
-            cells = total(cells, _waited(last, age, counted))
-            last, age, counted = width, 1, 1
+            cells = total(cells, _waited(last - early, age, counted), _waited(early, age + 1, counted + 1))
+            last, age, counted, early = width, 1, 1, 0
         leaves = pairs + odd
-    return total(cells, _waited(last, age, counted))
+    return total(cells, _waited(last - early, age, counted), _waited(early, age + 1, counted + 1))
 
 
 def _waited(width: int, age: int, counted: int) -> Cells:
@@ -159,17 +160,20 @@ def soft_product(core: DenseFolded | DepthwiseLanes | AffineLanes) -> Cells:
 def spared(core: DenseFolded | DepthwiseLanes | AffineLanes, products: int) -> Cells:
     """What the contents of the weight ROM spare of that many soft products.
 
-    A bit that is always zero has no row of additions, one that all weights have alike is delayed once.
+    A bit that is always zero has no row of additions; at the ends of the weight the product has fewer bits, too. A
+    bit that all weights have alike is delayed once.
     """
     w, x = core.weight_width, core.x_type.width
     weights = core.memories()[0]
     if weights.store is Store.BLOCK or w + x <= 6:
         return 0, 0
     sources = columns(weights.words, weights.width).map.reshape(products, w)
-    zero = int((sources == 0).sum())
+    zero = sources == 0
+    low = int(np.logical_and.accumulate(zero, axis=1).sum())
+    high = int(np.logical_and.accumulate(zero[:, ::-1], axis=1).sum())
     late = sources[:, (w + 1) // 2 :] if x >= w else sources
     delays = len(np.unique(late[late > 1]))
-    return (x if x >= w else x - 1) * zero, late.size - delays
+    return (x if x >= w else x - 1) * int(zero.sum()), late.size - delays + 2 * low + high
 
 
 def soft_products(core: DenseFolded | DepthwiseLanes | AffineLanes, count: int, contents: bool) -> Cells:
@@ -213,7 +217,8 @@ def folded(core: DenseFolded, contents: bool, beside: Beside) -> Cells:
     )
     if core.product is Product.LUT:
         width = core.weight_width + core.x_type.width
-        adders = total(tree(core.simd, width, core.acc_width, core.levels, True), (core.acc_width, core.acc_width))
+        early = 0 if width <= 6 else (min(core.weight_width, core.x_type.width) + 1) // 2
+        adders = total(tree(core.simd, width, core.acc_width, core.levels, early), (core.acc_width, core.acc_width))
         products = soft_products(core, core.pe * core.simd, contents)
         products = total(products, (0, -(core.pe - 1) * core.simd * delayed_input(core)))
         return total(control, (0, core.latency), products, times(core.pe, adders))

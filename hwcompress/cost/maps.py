@@ -17,7 +17,7 @@ def window(head: Lines) -> Cells:
     loops = [tap_words, w.kernel[1], w.kernel[0], head.replay, head.groups, _collected(head)]
     ahead, place = _raster_bits(head)
     bits = clog2(head.depth)
-    lut = -11 + 0.8 * bits + 0.5 * (ahead + place) + 4.2 * sum(n > 1 for n in loops) + 2.7 * shared
+    lut = -5 + 0.8 * bits + 0.5 * (ahead + place) + 4.2 * sum(n > 1 for n in loops) + 2.7 * shared
     lut += 0.6 * bits if head.depth & (head.depth - 1) else 0
     ff = 2 * bits + ahead + place + 1 + sum(count(n)[1] for n in loops)
     for axis in (0, 1):
