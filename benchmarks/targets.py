@@ -47,6 +47,7 @@ RUNS: dict[str, tuple[tuple[str, int | str, str], ...]] = {
         ("lenet5_caffe_mnist", "interval 50000", "dsp"),
         ("jet_three_layer_keras", 32, "dsp"),
         ("jet_conv1d_small_keras", 15, "dsp"),
+        ("lenet5_tanh_mnist", "interval 20000", "dsp"),
     ),
     "ice40up5k": (
         ("sk_iris_mlp", 1, "dsp"),
@@ -60,17 +61,17 @@ RUNS: dict[str, tuple[tuple[str, int | str, str], ...]] = {
         ("jet_three_layer_keras", 512, "lut"),
         ("jet_three_layer_bn_keras", 512, "dsp"),
         ("mnist8_cntk", "interval 50000", "dsp"),
-        ("jet_three_layer_keras", 256, "dsp"),
-        ("jet_keras_3layer", 512, "lut"),
+        ("jet_three_layer_keras", 128, "dsp"),
+        ("jet_keras_3layer", 128, "lut"),
         ("jet_conv1d_small_keras", 15, "dsp"),
     ),
 }
 HELD = {  # designs that nobody looked at when the model was made
-    ("lfe5u-85", "lenet5_caffe_mnist", "interval 50000"),
+    ("lfe5u-85", "lenet5_tanh_mnist", "interval 20000"),
     ("lfe5u-85", "jet_three_layer_keras", 32),
     ("lfe5u-85", "jet_conv1d_small_keras", 15),
-    ("ice40up5k", "jet_three_layer_keras", 256),
-    ("ice40up5k", "jet_keras_3layer", 512),
+    ("ice40up5k", "jet_three_layer_keras", 128),
+    ("ice40up5k", "jet_keras_3layer", 128),
     ("ice40up5k", "jet_conv1d_small_keras", 15),
 }
 

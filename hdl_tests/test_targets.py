@@ -87,7 +87,7 @@ def test_mac_on_ice40(tmp_path: Path) -> None:
         assert counts["SB_MAC16"] == 1 and counts["SB_DFFE"] >= 32, counts
 
 
-SHAPES = [(1, 2), (8, 16), (16, 256), (37, 512), (18, 600), (40, 1024), (10, 2048), (5, 3000)]
+SHAPES = [(1, 2), (16, 256), (37, 512), (18, 600), (10, 2048), (5, 3000)]
 
 
 def tiles_of(name: str, values: list[int], width: int, bits: int, row: int) -> dict[str, str]:

@@ -24,7 +24,7 @@ def table(result: SweepResult) -> RenderableType:
     """One line a point, the Pareto front marked."""
     rows = new_table(
         ["Bits", "Zeros", "Engine", "Reuse"],
-        ["Accuracy", "Agreement", "DSP", "LUT", "FF", "RAMB18", "Latency", "Interval", "*"],
+        ["Accuracy", "Agreement", "DSP", "LUT", "FF", "BRAM", "Latency", "Interval", "*"],
     )
     errors: list[Text] = []
     for row in result.rows:

@@ -107,13 +107,8 @@ module hwc_dense_dsp #(
   wire row_last;  // the step that is issued is the last one of its row
   wire row_first;
 
-  hwc_live #(
-      .STAGES(LIVES)
-  ) lives (
-      .clk_i (clk_i),
-      .rst_ni(rst_ni),
-      .live_i(issue_i),
-      .live_o(live)
+  hwc_live #(.STAGES(LIVES)) lives (
+      .clk_i(clk_i), .rst_ni(rst_ni), .live_i(issue_i), .live_o(live)
   );
 
   generate
@@ -122,14 +117,8 @@ module hwc_dense_dsp #(
       assign row_first = 1'b1;
     end else begin : g_folded
       reg row_first_q;
-      hwc_count #(
-          .COUNT(CF)
-      ) columns (
-          .clk_i  (clk_i),
-          .rst_ni (rst_ni),
-          .step_i (issue_i),
-          .clear_i(1'b0),
-          .last_o (row_last)
+      hwc_count #(.COUNT(CF)) columns (
+          .clk_i(clk_i), .rst_ni(rst_ni), .step_i(issue_i), .clear_i(1'b0), .last_o(row_last)
       );
       always @(posedge clk_i) begin
         if (!rst_ni) row_first_q <= 1'b1;
@@ -141,24 +130,12 @@ module hwc_dense_dsp #(
 
   wire first_slot, last_slot;  // row_first at slot 0 and at slot S - 1, when OPMODE samples it
 
-  hwc_delay #(
-      .WIDTH (1),
-      .CYCLES(2)
-  ) first_begin (
-      .clk_i (clk_i),
-      .rst_ni(rst_ni),
-      .d_i  (row_first),
-      .q_o  (first_slot)
+  hwc_delay #(.WIDTH(1), .CYCLES(2)) first_begin (
+      .clk_i(clk_i), .rst_ni(rst_ni), .d_i(row_first), .q_o(first_slot)
   );
 
-  hwc_delay #(
-      .WIDTH (1),
-      .CYCLES(S - 1)
-  ) first_end (
-      .clk_i (clk_i),
-      .rst_ni(rst_ni),
-      .d_i  (first_slot),
-      .q_o  (last_slot)
+  hwc_delay #(.WIDTH(1), .CYCLES(S - 1)) first_end (
+      .clk_i(clk_i), .rst_ni(rst_ni), .d_i(first_slot), .q_o(last_slot)
   );
 
   // Weights: bank j sees the address of the step j clocks late.
@@ -168,23 +145,12 @@ module hwc_dense_dsp #(
   wire [BANK_W-1:0] weights[0:S-1];
   // verilator lint_on UNUSEDSIGNAL
 
-  hwc_address #(
-      .DEPTH(STEPS)
-  ) addresses (
-      .clk_i (clk_i),
-      .rst_ni(rst_ni),
-      .step_i(issue_i),
-      .addr_o(step)
+  hwc_address #(.DEPTH(STEPS)) addresses (
+      .clk_i(clk_i), .rst_ni(rst_ni), .step_i(issue_i), .addr_o(step)
   );
 
-  hwc_taps #(
-      .WIDTH(STEP_W),
-      .TAPS (S)
-  ) late (
-      .clk_i (clk_i),
-      .rst_ni(rst_ni),
-      .d_i  (step),
-      .q_o  (steps)
+  hwc_taps #(.WIDTH(STEP_W), .TAPS(S)) late (
+      .clk_i(clk_i), .rst_ni(rst_ni), .d_i(step), .q_o(steps)
   );
 
   generate
@@ -224,13 +190,8 @@ module hwc_dense_dsp #(
 
   always @(posedge clk_i) row_next_q <= row_last;
 
-  hwc_address #(
-      .DEPTH(RF)
-  ) rows (
-      .clk_i (clk_i),
-      .rst_ni(rst_ni),
-      .step_i(live[1] && row_next_q),
-      .addr_o(row)
+  hwc_address #(.DEPTH(RF)) rows (
+      .clk_i(clk_i), .rst_ni(rst_ni), .step_i(live[1] && row_next_q), .addr_o(row)
   );
 
   hwc_rom #(
@@ -251,14 +212,8 @@ module hwc_dense_dsp #(
 
   generate
     for (i = 0; i < SIMD; i = i + 1) begin : g_column
-      hwc_delay #(
-          .WIDTH (X_W),
-          .CYCLES(i % S + ((i / S == G - 1) ? SKIP : 0))
-      ) delay (
-          .clk_i (clk_i),
-          .rst_ni(rst_ni),
-          .d_i  (x_i[i*X_W+:X_W]),
-          .q_o  (x[i])
+      hwc_delay #(.WIDTH(X_W), .CYCLES(i % S + ((i / S == G - 1) ? SKIP : 0))) delay (
+          .clk_i(clk_i), .rst_ni(rst_ni), .d_i(x_i[i*X_W+:X_W]), .q_o(x[i])
       );
     end
   endgenerate
@@ -345,16 +300,8 @@ module hwc_dense_dsp #(
           assign chain[j] = {PC_W{1'b0}};
         end
       end
-      hwc_tree #(
-          .COUNT (G),
-          .IN_W  (ACC_W),
-          .OUT_W (ACC_W),
-          .LEVELS(LEVELS)
-      ) tree (
-          .clk_i (clk_i),
-          .rst_ni(rst_ni),
-          .d_i   (sums),
-          .q_o   (totals[p*ACC_W+:ACC_W])
+      hwc_tree #(.COUNT(G), .IN_W(ACC_W), .OUT_W(ACC_W), .LEVELS(LEVELS)) tree (
+          .clk_i(clk_i), .rst_ni(rst_ni), .d_i(sums), .q_o(totals[p*ACC_W+:ACC_W])
       );
     end
   endgenerate
@@ -367,25 +314,13 @@ module hwc_dense_dsp #(
     end else begin : g_row_ends
       wire last, first;  // of the step that is at tap LIVES
       reg  done_q;
-      hwc_delay #(
-          .WIDTH (1),
-          .CYCLES(LIVES)
-      ) lasts (
-          .clk_i (clk_i),
-          .rst_ni(rst_ni),
-          .d_i  (row_last),
-          .q_o  (last)
+      hwc_delay #(.WIDTH(1), .CYCLES(LIVES)) lasts (
+          .clk_i(clk_i), .rst_ni(rst_ni), .d_i(row_last), .q_o(last)
       );
       always @(posedge clk_i) done_q <= rst_ni && live[LIVES] && last;
       if (FABRIC != 0) begin : g_fabric
-        hwc_delay #(
-            .WIDTH (1),
-            .CYCLES(LEVELS + 2)
-        ) firsts (
-            .clk_i (clk_i),
-            .rst_ni(rst_ni),
-            .d_i  (last_slot),
-            .q_o  (first)
+        hwc_delay #(.WIDTH(1), .CYCLES(LEVELS + 2)) firsts (
+            .clk_i(clk_i), .rst_ni(rst_ni), .d_i(last_slot), .q_o(first)
         );
         for (p = 0; p < PE; p = p + 1) begin : g_acc
           reg [ACC_W-1:0] acc_q;
@@ -403,13 +338,8 @@ module hwc_dense_dsp #(
         if (LEVELS == 0) begin : g_now
           assign done = done_q;
         end else begin : g_tree_time
-          hwc_live #(
-              .STAGES(LEVELS)
-          ) dones (
-              .clk_i (clk_i),
-              .rst_ni(rst_ni),
-              .live_i(done_q),
-              .live_o(done)
+          hwc_live #(.STAGES(LEVELS)) dones (
+              .clk_i(clk_i), .rst_ni(rst_ni), .live_i(done_q), .live_o(done)
           );
         end
       end

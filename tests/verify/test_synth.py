@@ -10,7 +10,7 @@ from hwcompress.errors import BadInput, ToolFailed
 from hwcompress.hw import devices
 from hwcompress.verify.bench import BenchSpec, PortSpec
 from hwcompress.verify.pnr import place_and_route, wrapper
-from hwcompress.verify.synth import count, run, synthesize, total_of
+from hwcompress.verify.synth import Family, count, run, synthesize, total_of
 
 TEXT = """
 module square #(parameter W = 4) (input clk, input [W-1:0] a, output reg [W-1:0] q);
@@ -94,7 +94,8 @@ def test_the_wrapper_of_place_and_route_has_four_pins(tmp_path):
 @pytest.mark.slow
 def test_place_and_route(tmp_path):
     """A small design on both devices that nextpnr knows; skipped where it is not installed."""
-    for family, device in (("ecp5", "lfe5u-25"), ("ice40", "ice40up5k")):
+    cases: tuple[tuple[Family, str], ...] = (("ecp5", "lfe5u-25"), ("ice40", "ice40up5k"))
+    for family, device in cases:
         pytest.importorskip(f"yowasp_nextpnr_{family}")
         folder = tmp_path / family
         folder.mkdir()
