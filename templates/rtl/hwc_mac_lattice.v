@@ -34,7 +34,8 @@ module hwc_mac_lattice #(
 );
 
   localparam integer MORE = (CAS != 0 || ACC != 0 || BIAS != 0) ? 1 : 0;  // more than a product
-  localparam integer SUM_IN_BLOCK = ((FAMILY == 4 && P_W <= 32) || (FAMILY == 3 && MORE == 0)) ? 1 : 0;
+  localparam integer SUM_IN_BLOCK =
+      ((FAMILY == 4 && P_W <= 32) || (FAMILY == 3 && MORE == 0)) ? 1 : 0;
   localparam integer PRODUCT_W = (FAMILY == 3) ? 36 : 32;
 
   // verilator lint_off UNUSEDSIGNAL
