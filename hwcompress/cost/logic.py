@@ -130,7 +130,7 @@ def rom_of(words: tuple[int, ...], width: int) -> Cells:
     found, depth = columns(words, width), len(words)
     if depth <= 4:
         return int((found.bits.sum(axis=1) == 2).sum()) if depth == 4 else 0, found.registers
-    padded = np.pad(found.bits, ((0, 0), (0, -depth % 64))).reshape(len(found.bits), -1, 64)
+    padded = np.pad(found.bits, ((0, 0), (0, -depth % 64))).reshape(len(found.bits), ceil_div(depth, 64), 64)
     leaves = int((padded != padded[:, :, :1]).any(axis=2).sum())
     return leaves + len(found.bits) * _selection(depth), found.registers
 
