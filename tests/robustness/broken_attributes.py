@@ -76,9 +76,9 @@ def mutants() -> Iterator[Mutant]:
                 name = f"attribute/{base}/{op} {key} {shown} {k}"
                 edit = _setter(op, key, given)
                 yield edited(name, base, edit)
-    for number, (base, op, key) in enumerate(_attributes()):
+    for number, (base, op, key, kind) in enumerate(_attributes()):
         for k, (what, edit) in enumerate(TYPES.items()):
-            if (number + k) % 5 == 0:
+            if (number + k) % 5 == 0 and what != f"called {kind}":
                 yield edited(f"attribute type/{base}/{op} {key} {what}", base, _changer(op, key, edit))
     for base, op in (("cnn", "Conv"), ("conv1d", "ReduceMean"), ("keras", "Transpose")):
         yield edited(f"attribute twice/{base}", base, _doubler(op))
@@ -110,14 +110,15 @@ def _doubler(op: str) -> Callable[[ModelProto], None]:
     return edit
 
 
-def _attributes() -> list[tuple[str, str, str]]:
-    """Each attribute of the honest models: model, operator, name."""
-    found: dict[tuple[str, str], str] = {}
+def _attributes() -> list[tuple[str, str, str, str]]:
+    """Each attribute of the honest models: model, operator, name, type."""
+    found: dict[tuple[str, str], tuple[str, str]] = {}
     for base in HONEST:
         for node in fresh(base).graph.node:
             for attribute in node.attribute:
-                found.setdefault((node.op_type, attribute.name), base)
-    return [(base, op, key) for (op, key), base in found.items()]
+                kind = AttributeProto.AttributeType.Name(attribute.type)
+                found.setdefault((node.op_type, attribute.name), (base, kind))
+    return [(base, op, key, kind) for (op, key), (base, kind) in found.items()]
 
 
 def _changer(op: str, key: str, change: Callable[[AttributeProto], object]) -> Callable[[ModelProto], None]:

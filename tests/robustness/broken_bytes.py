@@ -94,7 +94,7 @@ def _dims(data: bytes, rng: np.random.Generator) -> bytes:
 
 def _payload(data: bytes, rng: np.random.Generator) -> bytes:
     """All ones in place of a payload: NaN, bytes that are no text."""
-    place = _one(data, rng, lambda p: p.kind == LENGTH and not p.message)
+    place = _one(data, rng, lambda p: p.kind == LENGTH and not p.message and p.end > p.start)
     return data[: place.start] + b"\xff" * (place.end - place.start) + data[place.end :]
 
 

@@ -91,7 +91,7 @@ def no_nodes(m: ModelProto) -> None:
 
 
 def no_graph(m: ModelProto) -> None:
-    m.ClearField("graph")
+    m.graph.Clear()
 
 
 def two_makers(m: ModelProto) -> None:

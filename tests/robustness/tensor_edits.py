@@ -43,7 +43,8 @@ def twice(made: ModelProto) -> None:
 
 
 def swapped(made: ModelProto) -> None:
-    tensor(made, "w0").name, tensor(made, "w1").name = "w1", "w0"
+    first, second = tensor(made, "w0"), tensor(made, "w1")
+    first.name, second.name = "w1", "w0"
 
 
 def empty_bias(made: ModelProto) -> None:
