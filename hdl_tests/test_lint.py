@@ -73,7 +73,6 @@ GRID: dict[str, list[dict[str, int | str]]] = {
     "hwc_rom_logic": [{"WIDTH": w, "DEPTH": d, "COLUMNS": c, "MAP": f"{16 * w}'h00400041"} for w, d in ((2, 1), (9, 5), (40, 700)) for c in (0, 2)],
     "hwc_rom_tile": [{"FILE": "r"}],
     "hwc_row_dsp": [{"N": 4, "TERMS": t, "SEGMENT": s, "LEVELS": 2, "LIST": f"{24 * max(1, t)}'h0", "X_SIGNED": x, "BIAS": 5} for t in (0, 1, 3, 4) for s in (1, 2, 4) for x in (0, 1)],
-    "hwc_row_lut": [{"N": 4, "TERMS": t, "LEVELS": 3, "LIST": f"{24 * max(1, t)}'h830001", "X_SIGNED": x, "BIAS": b} for t in (0, 1, 3, 4) for x in (0, 1) for b in (0, 5)],
     "hwc_scan": [
         {"PT": t, "PL": l, "OROWS": 2 + t, "OCOLS": 2 + l + a, "REPLAY": r, "COLLECT": c, "PER_POSITION": p, "DEPTH": d, "STYLE": s}
         for t, l, a in ((0, 0, 0), (1, 2, 0), (2, 0, 2)) for r in (1, 3) for c, p in ((1, 0), (2, 1), (5, 0)) for d, s in ((1, 0), (4, 1), (5, 2))
@@ -120,7 +119,7 @@ BAD: list[tuple[str, dict[str, int | str]]] = [
     ("hwc_dense_dsp", {"CF": 1, "FABRIC_ACC": 1}), ("hwc_dense_lut", {"SIMD": 4, "LEVELS": 1}), ("hwc_input", {"TDATA_W": 7}),
     ("hwc_level", {"MAX": 0}), ("hwc_mac", {"FAMILY": 1, "CAS": 1, "ACC": 1}), ("hwc_mac", {"FAMILY": 2, "A_W": 28}),
     ("hwc_mac", {"FAMILY": 1, "A_W": 26}), ("hwc_mac", {"FAMILY": 6}), ("hwc_mac", {"FAMILY": 4, "CAS": 1, "BIAS": 1}), ("hwc_mac", {"FAMILY": 3, "A_W": 19}), ("hwc_mac", {"FAMILY": 4, "B_W": 17}), ("hwc_output", {"TDATA_W": 7}), ("hwc_ram", {"STYLE": 5}),
-    ("hwc_requant", {"LO": -129}), ("hwc_rom", {"STYLE": 3}), ("hwc_row_dsp", {"SEGMENT": 0}), ("hwc_row_lut", {"TERMS": 3, "LEVELS": 1}),
+    ("hwc_requant", {"LO": -129}), ("hwc_rom", {"STYLE": 3}), ("hwc_row_dsp", {"SEGMENT": 0}),
     ("hwc_line", {"LENGTH": -1}), ("hwc_line", {"STYLE": 5}), ("hwc_max", {"TAPS": 5, "LEVELS": 2}), ("hwc_max", {"LANES": 0}),
     ("hwc_patch", {"DC": 0}), ("hwc_scan", {"DEPTH": 0}), ("hwc_scan", {"COLLECT": 0}), ("hwc_scan", {"PT": 3}),
     ("hwc_scan", {"OROWS": 1 << 20, "OCOLS": 1 << 20}), ("hwc_walk", {"BEFORE": 3}), ("hwc_walk", {"OUT": 6}), ("hwc_walk", {"STRIDE": 0}),

@@ -1,10 +1,10 @@
-"""hwc_row_dsp, hwc_row_lut, hwc_affine: one product a weight, shifted inputs, channel by channel."""
+"""hwc_row_dsp, hwc_affine: one product a weight, channel by channel."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
-from bench import Bits, Case, Port, check, codes, pack, signed
+from bench import Bits, Case, Port, check, codes, pack
 from test_dense import biases, rom
 
 pytestmark = pytest.mark.hdl
@@ -50,41 +50,6 @@ def test_row_dsp(tmp_path: Path, rng: np.random.Generator) -> None:
     for terms in (0, 1, 2, 3, 4, 5, 8, 13):
         for segment in (1, 2, 3, 4, 8):
             cases.append(row_dsp_case(rng, terms + int(rng.integers(1, 5)), terms, segment, int(rng.integers(0, 2))))
-    check(cases, tmp_path)
-
-
-def row_lut_case(
-    rng: np.random.Generator, n: int, terms: int, extra: int, with_bias: bool, all_positive: bool = False
-) -> Case:
-    x_w, x_signed = int(rng.integers(1, 10)), int(rng.integers(0, 2))
-    neg = [0 if all_positive else int(v) for v in rng.integers(0, 2, terms)]
-    shift = [int(v) for v in rng.integers(0, 8, terms)]
-    index = [int(v) for v in rng.integers(0, n, terms)]
-    bias = int(codes(rng, x_w + 5, True, (1,))[0]) if with_bias else 0
-    x = np.stack([codes(rng, x_w, bool(x_signed), (n,)) for _ in range(FRAMES)])
-    terms_of = list(zip(neg, shift, index, strict=True))
-    acc = [bias + sum((~int(f[i]) if s else int(f[i])) << k for s, k, i in terms_of) for f in x]
-    acc_w = max(bits_of(min(acc), max(acc)), bits_of(bias, bias))
-    leaves = terms + (bias != 0)
-    levels = max(0, leaves - 1).bit_length() + extra
-    entries = pack([(s << 23) | (k << 16) | i for s, k, i in terms_of], 24)
-    flows = leaves > 0 and terms > 0
-    return Case(
-        "hwc_row_lut",
-        {
-            "N": n, "X_W": x_w, "X_SIGNED": x_signed, "TERMS": terms, "LIST": Bits(max(1, terms) * 24, entries), "LEVELS": levels,
-            "BIAS": Bits(acc_w, bias), "ACC_W": acc_w,
-        },
-        {"rst_ni": Port(1, [1]), "x_i": Port(n * x_w, [pack(f, x_w) for f in x])},
-        {"acc_o": Port(acc_w, [None] * max(levels, int(not flows)) + [signed(v, acc_w) for v in acc])},
-    )  # fmt: skip
-
-
-def test_row_lut(tmp_path: Path, rng: np.random.Generator) -> None:
-    cases = []
-    for terms in (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 15, 16, 17, 40):
-        for k in range(8):
-            cases.append(row_lut_case(rng, int(rng.integers(1, 9)), terms, int(k % 3 == 0), k % 2 == 0, k == 5))
     check(cases, tmp_path)
 
 

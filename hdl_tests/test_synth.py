@@ -179,7 +179,6 @@ def test_nothing_becomes_a_dsp_by_itself(tmp_path: Path) -> None:
         ("hwc_mul_lut", {"A_W": 12, "B_W": 12}),
         ("hwc_tree", {"COUNT": 4, "IN_W": 20, "OUT_W": 22}),
         ("hwc_requant", {"IN_W": 30, "SHIFTS": "6'ha"}),
-        ("hwc_row_lut", {"N": 4, "TERMS": 4, "LEVELS": 2, "LIST": "96'h000003800002050001830000"}),
         ("hwc_buffer", {"DEPTH": 50, "WORDS": 50, "STEPS": 50, "EMIT": 50, "REPLAY": 3}),
         ("hwc_window", {"DEPTH": 50, "CP": 3, "E": 3, "REPLAY": 3}),
         ("hwc_pool", {"LANES": 3, "SUM": 1, "Y_W": 20, "GROUPS": 3, "TAPS": 9}),

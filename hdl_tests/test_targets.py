@@ -129,7 +129,6 @@ def test_nothing_becomes_a_dsp_by_itself(tmp_path: Path, family: int) -> None:
         ("hwc_mul_lut", {"A_W": 12, "B_W": 12}),
         ("hwc_tree", {"COUNT": 4, "IN_W": 20, "OUT_W": 22}),
         ("hwc_requant", {"IN_W": 30, "SHIFTS": "6'ha"}),
-        ("hwc_row_lut", {"N": 4, "TERMS": 4, "LEVELS": 2, "LIST": "96'h000003800002050001830000"}),
         (
             "hwc_buffer",
             {"DEPTH": 50, "WORDS": 50, "STEPS": 50, "EMIT": 50, "REPLAY": 3, "STYLE": 1 if family == 3 else 0},

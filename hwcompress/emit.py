@@ -113,8 +113,9 @@ def _write(what: Emission, folder: Path) -> None:
     _write_texts(folder, texts)
     (folder / "model.fixed.onnx").write_bytes(fixed_model(what.compressed.graph, boundary(what)))
     write_bench(bench_spec(what), what.x, what.y, folder / "bench")
-    held = (*(name for name in texts if name.endswith(".mem")), f"verilog/{what.pipeline.top}.v")
-    write_digests({name.removeprefix("verilog/"): texts[name] for name in held if name in texts}, folder / "bench")
+    made = f"verilog/{what.pipeline.top}"
+    held = [name for name in texts if name.endswith(".mem") or name.startswith(made)]
+    write_digests({name.removeprefix("verilog/"): texts[name] for name in held}, folder / "bench")
     files.write(what.report, folder)
     html.write(what.report, folder)
 

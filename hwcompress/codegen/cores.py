@@ -4,10 +4,10 @@
 from dataclasses import dataclass
 from functools import singledispatch
 
+from hwcompress.codegen.adders import module_name
 from hwcompress.codegen.design import Design, constant, literal
 from hwcompress.codegen.memory import ram_style, rom_constants, rom_params
 from hwcompress.engines.base import Core, Product, Store
-from hwcompress.engines.csd import Term
 from hwcompress.engines.dense import DenseFolded, DenseUnrolled
 from hwcompress.engines.elementwise import AffineLanes, DepthwiseLanes, RequantLanes, TableLanes
 from hwcompress.engines.pool import MaxUnrolled, PoolLanes
@@ -129,28 +129,8 @@ def _rows_dsp(core: DenseUnrolled, d: Design, bus: Bus, out: Bus) -> None:
 
 
 def _rows_lut(core: DenseUnrolled, d: Design, bus: Bus, out: Bus) -> None:
-    n = core.weight.shape[1]
-    rows = _rows(core, d, out)
-    for j, (terms, bias) in enumerate(zip(core.terms(), core.lut_bias.tolist(), strict=True)):
-        d.add(
-            "hwc_row_lut",
-            f"{core.name}_r{j}",
-            {
-                "N": n,
-                "X_W": core.x_type.width,
-                "X_SIGNED": int(core.x_type.signed),
-                "TERMS": len(terms),
-                "LIST": _joined([_entry(t) for t in terms], 24),
-                "LEVELS": core.levels,
-                "BIAS": literal(bias, core.acc_width),
-                "ACC_W": core.acc_width,
-            },
-            {"x_i": bus.low(n * core.x_type.width), "acc_o": rows[j]},
-        )
-
-
-def _entry(term: Term) -> int:
-    return (int(term.negative) << 23) | (term.shift << 16) | term.index
+    x = bus.low(core.weight.shape[1] * core.x_type.width)
+    d.add(module_name(d.top, core), f"{core.name}_r0", {}, {"x_i": x, "acc_o": out.data})
 
 
 def _joined(entries: list[int], width: int) -> str:

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Pipeline to Verilog: which library modules, with which parameters, wired how."""
 
+from hwcompress.codegen.adders import module_name, render_adders
 from hwcompress.codegen.cores import Bus, add_core
 from hwcompress.codegen.design import Design, Port, literal
 from hwcompress.codegen.memory import memory_files, ram_style
 from hwcompress.codegen.render import environment
-from hwcompress.engines.base import ceil_div
+from hwcompress.engines.base import Product, ceil_div
+from hwcompress.engines.dense import DenseUnrolled
 from hwcompress.engines.head import Buffer, Direct, Lines, Scan
 from hwcompress.engines.pipeline import Interface, Island, Pipeline
 from hwcompress.resources import folder
@@ -18,6 +20,9 @@ def render_verilog(pipeline: Pipeline) -> dict[str, str]:
     files = {f"{pipeline.top}.v": top}
     for path in sorted((folder("templates") / "rtl").glob("*.v")):
         files[path.name] = path.read_text(encoding="utf-8")
+    for core in pipeline.cores():
+        if isinstance(core, DenseUnrolled) and core.product is Product.LUT:
+            files[f"{module_name(pipeline.top, core)}.v"] = render_adders(pipeline.top, core)
     for memory in pipeline.memories():
         files.update(memory_files(memory, pipeline.family))
     return files

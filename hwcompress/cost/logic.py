@@ -231,7 +231,7 @@ def folded(core: DenseFolded, contents: bool, beside: Beside) -> Cells:
 
 
 def unrolled(core: DenseUnrolled, beside: Beside) -> Cells:
-    """hwc_row_dsp and hwc_row_lut, every row."""
+    """hwc_row_dsp for every row, or adder trees."""
     valid = (0, core.latency)
     if core.product is Product.LUT:
         return total(valid, row_cells(core, beside.low_bits(core.lanes)))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Cells of hwc_row_lut: the adder trees of a reuse-1 layer, node by node, all rows at once.
+"""Cells of `engines.adders`: the adder trees of a reuse-1 layer, node by node, all rows at once.
 
 A node's width follows from the range of its operands; its low zero bits take neither LUT nor register. A bit of an
 adder is a LUT where both operands vary: zeros above an unsigned number, ones above its complement and the bits of a

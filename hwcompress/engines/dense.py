@@ -138,7 +138,7 @@ class DenseFolded:
 
 @dataclass(frozen=True, eq=False)
 class DenseUnrolled:
-    """Reuse 1: hwc_row_dsp or hwc_row_lut for each row. Zero weights take nothing."""
+    """Reuse 1: hwc_row_dsp for each row, or the adder trees of `engines.adders`. Zero weights take nothing."""
 
     name: str
     layer: str

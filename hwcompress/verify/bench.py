@@ -24,7 +24,7 @@ from hwcompress.resources import folder
 
 Interface = Literal["axis", "valid"]
 DIGESTS = "constants.sha256"
-LITERAL = re.compile(r"\d+'h[0-9a-f]+")
+CONSTANT = re.compile(r"\d+'s?[hd][0-9a-f]+|<<< \d+|~?x_i\[\d+:\d+\]|\bs\d+")  # of generated Verilog
 SHIPPED = ("hwc_harness.v", "hwc_harness.vlt", "network_bench.py")
 CHUNK = 1 << 24  # bits turned into text at a time
 
@@ -141,7 +141,7 @@ def write_frames(spec: BenchSpec, x_codes: Codes, y_codes: Codes, folder_: Path)
 
 
 def write_digests(texts: Mapping[str, str], folder_: Path) -> None:
-    """The digests of what the hardware holds: memory files, and the constants in the text of its top."""
+    """The digests of what the hardware holds: memory files, and the constants in generated Verilog."""
     lines = [f"{_digest(name, text)}  {name}\n" for name, text in sorted(texts.items())]
     (folder_ / DIGESTS).write_text("".join(lines))
 
@@ -160,8 +160,8 @@ def _text(path: Path) -> str:
 
 
 def _digest(name: str, text: str) -> str:
-    """Of a memory file, or of the sized literals of a Verilog file: weights in logic are parameters of the top."""
-    kept = " ".join(LITERAL.findall(text)) if name.endswith(".v") else text
+    """Of a memory file, or of the constants in a generated Verilog file: there are the weights in logic."""
+    kept = " ".join(CONSTANT.findall(text)) if name.endswith(".v") else text
     return hashlib.sha256(kept.encode()).hexdigest()
 
 

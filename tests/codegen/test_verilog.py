@@ -59,7 +59,7 @@ def flip_parameter(top: Path, name: str, bit: int) -> None:
         (2, 1, Product.DSP, "SHIFTS 0"),
         (4, 3, Product.DSP, "LIST 0"),
         (4, 3, Product.DSP, "BIAS 6"),
-        (4, 3, Product.LUT, "LIST 16"),
+        (4, 3, Product.LUT, "adders"),
         (4, 3, Product.LUT, "SHIFTS 0"),
     ],
 )
@@ -67,6 +67,10 @@ def test_one_wrong_bit_is_found(pe: int, simd: int, product: Product, fault: str
     graph = network()
     write_build(graph, plan(graph, pe, simd, product), random_frames(graph, 60, 1), tmp_path)
     assert simulate(tmp_path, "icarus", 60).mismatches == 0
-    name, _, bit = fault.partition(" ")  # bit 6 of a bias, here from another column: half a step of the result
-    flip_parameter(tmp_path / "verilog" / "hwc_top.v", name, int(bit))
+    if fault == "adders":
+        file = tmp_path / "verilog" / "hwc_top_dense_0.v"
+        file.write_text(file.read_text().replace("(x_i[", "(~x_i[", 1))
+    else:
+        name, _, bit = fault.partition(" ")  # bit 6 of a bias, here from another column: half a step of the result
+        flip_parameter(tmp_path / "verilog" / "hwc_top.v", name, int(bit))
     assert simulate(tmp_path, "icarus", 60).mismatches > 0

@@ -5,7 +5,7 @@
 //
 // D::M rows, D::N columns (lanes of x beyond N are not read), D::W_W and D::ACC_W (bits), D::product (on_dsp or on_lut).
 // weights: row j, code i.  bias: row j, code 0. Both are partitioned completely, so every weight is a constant and a
-// zero weight takes nothing. Verilog twins: hwc_row_dsp, hwc_row_lut.
+// zero weight takes nothing. Verilog twins: hwc_row_dsp, generated adder trees.
 
 #ifndef HWC_DENSE_UNROLLED_H
 #define HWC_DENSE_UNROLLED_H

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // hwc product: a * b on P bits, in a DSP or in logic. The engine of a layer picks the class, the tool does not.
 //
-// Verilog twins: hwc_mac (on_dsp), hwc_mul_lut and hwc_row_lut (on_lut).
+// Verilog twins: hwc_mac (on_dsp), hwc_mul_lut and the generated adder trees (on_lut).
 
 #ifndef HWC_PRODUCT_H
 #define HWC_PRODUCT_H
