@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """docs/cost.md: the cost model against Yosys, over models, settings and widths.
 
-    python benchmarks/cost.py              # all designs; what was synthesized is kept in build/cost
+    python benchmarks/cost.py              # all designs; what was synthesized is kept in benchmarks/rows/cost
     python benchmarks/cost.py --missing    # only designs without a row, then the page
     python benchmarks/cost.py --table      # only the page, from the rows that are there
 
@@ -11,7 +11,6 @@ Needs the models and data beside the repository (../shared) and the extra synth.
 """
 
 import argparse
-import hashlib
 import json
 import math
 import sys
@@ -23,13 +22,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from results import CONVOLUTIONAL, ROOT, RUNS, estimate_cell, shared_cases
+from results import CONVOLUTIONAL, ROOT, RUNS, emitted, estimate_cell, shared_cases
 
 import hwcompress
 from hwcompress.errors import HwcError
 from hwcompress.verify import synth
 
-ROWS = ROOT / "build" / "cost"
+ROWS = ROOT / "benchmarks" / "rows" / "cost"
 BITS = (8, 4, 12)
 
 
@@ -80,10 +79,8 @@ def row(shared: Path, case: Case, again: bool) -> str:
         return f"{case.path.stem}: {error}"
     with tempfile.TemporaryDirectory() as place:
         build = design.write(Path(place) / "build", vectors=1)
-        digest = hashlib.sha256(version("pyosys").encode())
-        for path in sorted((build / "verilog").rglob("*")):
-            digest.update(f"{path.name}\0".encode() + path.read_bytes())
-        found: dict[str, Any] = {"emitted": digest.hexdigest(), "estimate": design.report.resources.model_dump()}
+        digest = f"{version('pyosys')} {emitted(build, ['verilog'])}"
+        found: dict[str, Any] = {"emitted": digest, "estimate": design.report.resources.model_dump()}
         if before.get("emitted") == found["emitted"]:
             found |= {k: before[k] for k in ("yosys", "seconds")}
         else:
@@ -101,7 +98,7 @@ def row(shared: Path, case: Case, again: bool) -> str:
 
 HEAD = """# The cost model against synthesis
 
-Made by `python benchmarks/cost.py` (rows: `build/cost/*.json`): {count} designs, {models} models at three foldings and at 4, 8 and 12 bits of weights and
+Made by `python benchmarks/cost.py` (rows: `benchmarks/rows/cost/*.json`): {count} designs, {models} models at three foldings and at 4, 8 and 12 bits of weights and
 activations, target dsp27x18. Estimates are made before emission and never read back from a tool; the measurement is Yosys {yosys}
 (`synth_xilinx -family xcup -flatten`) on the whole top. LUT are sites: LUT1-6 and SRL one, RAM32M16 and RAM64M8 eight. docs/cells.md says how each block is
 counted.

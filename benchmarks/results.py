@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """docs/results.md: every model at several foldings, proven and counted.
 
-    python benchmarks/results.py            # all rows; what was measured is kept in build/results
+    python benchmarks/results.py            # all rows; what was measured is kept in benchmarks/rows/results
     python benchmarks/results.py --table    # only write the table from the rows that are there
 
 A row: compile with data, Verilator and g++ on 1,000 frames, Icarus on 20 (convolutional models: 100 and 4), Yosys on the
@@ -14,8 +14,10 @@ import hashlib
 import importlib.util
 import json
 import platform
+import re
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -26,7 +28,7 @@ import hwcompress
 from hwcompress.errors import HwcError
 
 ROOT = Path(__file__).resolve().parent.parent
-ROWS = ROOT / "build" / "results"
+ROWS = ROOT / "benchmarks" / "rows" / "results"
 FRAMES = {"verilator": 1000, "icarus": 20, "csim": 1000}
 FEW = {"verilator": 100, "icarus": 4, "csim": 100}  # of convolutional models
 CONVOLUTIONAL = ("lenet5", "mnist8", "jet_conv")
@@ -51,7 +53,7 @@ RUNS: dict[str, tuple[tuple[int | str, str], ...]] = {
 
 HEAD = """# Results
 
-Made by `python benchmarks/results.py` (rows: `build/results/*.json`). 8-bit weights and activations, calibrated on 512
+Made by `python benchmarks/results.py` (rows: `benchmarks/rows/results/*.json`). 8-bit weights and activations, calibrated on 512
 samples of the training data, evaluated on all test samples; target dsp27x18.
 
 - **Codes** compared at full speed and found equal to the integer simulator: Verilator on 1,000 frames, Icarus on 20, the HLS
@@ -75,14 +77,27 @@ def shared_cases(folder: Path) -> ModuleType:
     return module
 
 
-def emitted(build: Path) -> str:
-    """Digest of the hardware and of what its benches compare; not of the benches' own code."""
-    digest = hashlib.sha256()
-    for folder in ("verilog", "hls", "bench"):
+def emitted(build: Path, folders: Sequence[str] = ("verilog", "hls", "bench")) -> str:
+    """Digest of the hardware that is used and of what its benches compare; not of the benches' own code."""
+    digest, used = hashlib.sha256(), modules(build / "verilog")
+    for folder in folders:
         for path in sorted((build / folder).rglob("*")):
-            if path.is_file() and "run_" not in str(path.relative_to(build)) and path.suffix not in (".py", ".sha256"):
-                digest.update(f"{path.relative_to(build)}\0".encode() + path.read_bytes())
+            name = str(path.relative_to(build))
+            idle = folder == "verilog" and path.suffix == ".v" and path.stem not in used
+            if path.is_file() and not idle and "run_" not in name and path.suffix not in (".py", ".sha256"):
+                digest.update(f"{name}\0".encode() + path.read_bytes())
     return digest.hexdigest()
+
+
+def modules(verilog: Path) -> set[str]:
+    """Names of the modules that the top uses, directly or not."""
+    texts = {path.stem: path.read_text() for path in verilog.glob("*.v")}
+    used, open_ = {"hwc_top"}, ["hwc_top"]
+    while open_:
+        fresh = {n for n in re.findall(r"\bhwc_\w+", texts[open_.pop()]) if n in texts} - used
+        used |= fresh
+        open_ += sorted(fresh)
+    return used
 
 
 def frames_of(name: str) -> dict[str, int]:
@@ -112,7 +127,7 @@ def row(cases: ModuleType, folder: Path, name: str, setting: int | str, strategy
     design = hwcompress.compile(model, data=data, strategy=strategy, backend="both", **goal)
     seconds = time.process_time() - start
     counts = frames_of(name)
-    build = design.write(path.with_suffix(""), vectors=max(counts.values()))
+    build = design.write(ROOT / "build" / "results" / path.stem, vectors=max(counts.values()))
     report, digest = design.report, emitted(build)
     out: dict[str, Any] = {
         "model": name,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from math import gcd
 
-from hwcompress.cost import lut4
+from hwcompress.cost import logic, lut4
 from hwcompress.cost.depths import least, rounded
 from hwcompress.cost.estimate import core_resources, head_resources
 from hwcompress.engines.assemble import layer_cores
@@ -211,5 +211,5 @@ def buffer_store(width: int, depth: int, luts: int, family: int) -> Store:
     cells = FAMILIES[family]
     if not width or (cells.lut == 6 and depth <= 64):
         return Store.LOGIC
-    sites = 8 * ceil_div(width, 7) * ceil_div(depth, 64) if cells.lut == 6 else max(lut4.ram(width, depth, family))
+    sites = logic.lutram(width, depth)[0] if cells.lut == 6 else max(lut4.ram(width, depth, family))
     return Store.BLOCK if sites > luts * blocks(width, depth, cells.shapes) else Store.LOGIC

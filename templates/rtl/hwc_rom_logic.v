@@ -42,15 +42,20 @@ module hwc_rom_logic #(
     if (FAMILY == 0) begin : g_behavioural
       reg [WIDTH-1:0] rom[0:DEPTH-1];
       reg [WIDTH-1:0] data_q;
+      reg [DEPTH-1:0] column;
       integer i, bit_i, from;
 
+      // A column at a time: an event simulator copies all of ROM for every part that is taken of it.
       initial begin
-        for (i = 0; i < DEPTH; i = i + 1) begin
-          for (bit_i = 0; bit_i < WIDTH; bit_i = bit_i + 1) begin
-            from = {16'd0, MAP[bit_i*16+:16]};
+        for (bit_i = 0; bit_i < WIDTH; bit_i = bit_i + 1) begin
+          from = {16'd0, MAP[bit_i*16+:16]};
+          // verilator lint_off SELRANGE
+          if (from >= 64) column = ROM[(from-64)*DEPTH+:DEPTH];
+          // verilator lint_on SELRANGE
+          for (i = 0; i < DEPTH; i = i + 1) begin
             if (from < 2) rom[i][bit_i] = from[0];
             else if (from < 64) rom[i][bit_i] = from[0] ^ (|(i & (1 << ((from >> 1) - 1))));
-            else rom[i][bit_i] = ROM[(from-64)*DEPTH+i];
+            else rom[i][bit_i] = column[i];
           end
         end
       end
