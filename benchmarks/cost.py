@@ -22,7 +22,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from results import CONVOLUTIONAL, ROOT, RUNS, emitted, estimate_cell, shared_cases
+from results import CONVOLUTIONAL, ROOT, RUNS, emitted, estimate_cell, few, goal, shared_cases
 
 import hwcompress
 from hwcompress.errors import HwcError
@@ -55,16 +55,13 @@ def cases(models: list[str]) -> list[Case]:
 
 def compiled(shared: Path, case: Case) -> hwcompress.Design:
     """Planned; evaluated on few samples only."""
-    data = shared_cases(shared).prepare(case.model, shared)
-    data = {k: v[:64] if k.endswith("_test") else v for k, v in data.items() if k in ("x_train", "x_test")}
-    goal = {"reuse": case.setting} if isinstance(case.setting, int) else {"interval": int(case.setting.split()[1])}
     return hwcompress.compile(
         shared / "models" / f"{case.model}.onnx",
-        data=data,
+        data=few(shared_cases(shared), shared, case.model),
         strategy=case.strategy,
         weight_bits=case.bits,
         activation_bits=case.bits,
-        **goal,
+        **goal(case.setting),
     )
 
 

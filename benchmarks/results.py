@@ -77,6 +77,17 @@ def shared_cases(folder: Path) -> ModuleType:
     return module
 
 
+def few(cases: ModuleType, folder: Path, name: str) -> dict[str, Any]:
+    """Data of a model where its accuracy does not matter: little to evaluate."""
+    data = cases.prepare(name, folder)
+    return {k: v[:64] if k.endswith("_test") else v for k, v in data.items() if k in ("x_train", "x_test")}
+
+
+def goal(setting: int | str) -> dict[str, Any]:
+    """A reuse, or "interval N", as options."""
+    return {"reuse": setting} if isinstance(setting, int) else {"interval": int(setting.split()[1])}
+
+
 def emitted(build: Path, folders: Sequence[str] = ("verilog", "hls", "bench")) -> str:
     """Digest of the hardware that is used and of what its benches compare; not of the benches' own code."""
     digest, used = hashlib.sha256(), modules(build / "verilog")
@@ -122,9 +133,8 @@ def row(cases: ModuleType, folder: Path, name: str, setting: int | str, strategy
     """One line of the table; `path` holds what was measured before."""
     data = cases.prepare(name, folder)
     start = time.process_time()
-    goal = {"reuse": setting} if isinstance(setting, int) else {"interval": int(setting.split()[1])}
     model = folder / "models" / f"{name}.onnx"
-    design = hwcompress.compile(model, data=data, strategy=strategy, backend="both", **goal)
+    design = hwcompress.compile(model, data=data, strategy=strategy, backend="both", **goal(setting))
     seconds = time.process_time() - start
     counts = frames_of(name)
     build = design.write(ROOT / "build" / "results" / path.stem, vectors=max(counts.values()))

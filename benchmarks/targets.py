@@ -10,7 +10,6 @@ Needs the models and data beside the repository (../shared) and the extra synth.
 """
 
 import argparse
-import hashlib
 import json
 import sys
 import tempfile
@@ -18,7 +17,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from results import ROOT, shared_cases
+from results import ROOT, emitted, estimate_cell, few, goal, shared_cases
 
 import hwcompress
 from hwcompress.verify.synth import synthesize
@@ -78,12 +77,10 @@ HELD = {  # designs that nobody looked at when the model was made
 
 def compiled(shared: Path, target: str, model: str, setting: int | str, strategy: str) -> hwcompress.Design:
     """Planned; evaluated on few samples only."""
-    data = shared_cases(shared).prepare(model, shared)
-    data = {k: v[:64] if k.endswith("_test") else v for k, v in data.items() if k in ("x_train", "x_test")}
-    goal = {"reuse": setting} if isinstance(setting, int) else {"interval": int(setting.split()[1])}
+    data = few(shared_cases(shared), shared, model)
     path = shared / "models" / f"{model}.onnx"
     budget = {} if isinstance(setting, int) else {"max_lut": 10**6, "max_bram": 10**4, "max_dsp": 10**3}
-    return hwcompress.compile(path, data=data, strategy=strategy, target=target, **goal, **budget)
+    return hwcompress.compile(path, data=data, strategy=strategy, target=target, **goal(setting), **budget)
 
 
 def row(shared: Path, target: str, run: tuple[str, int | str, str], path: Path) -> dict[str, Any]:
@@ -92,27 +89,21 @@ def row(shared: Path, target: str, run: tuple[str, int | str, str], path: Path) 
     before = json.loads(path.read_text()) if path.exists() else {}
     with tempfile.TemporaryDirectory() as place:
         build = design.write(Path(place) / "build", vectors=1)
-        digest = hashlib.sha256(version("pyosys").encode())
-        for file in sorted((build / "verilog").rglob("*")):
-            digest.update(f"{file.name}\0".encode() + file.read_bytes())
-        out = {"emitted": digest.hexdigest(), "estimate": design.report.resources.model_dump()}
+        out = {
+            "emitted": f"{version('pyosys')} {emitted(build, ['verilog'])}",
+            "estimate": design.report.resources.model_dump(),
+        }
         if before.get("emitted") == out["emitted"]:
             return out | {"yosys": before["yosys"]}
         found = synthesize(build, FLOWS[target])
     return out | {"yosys": {k: getattr(found, k) for k in ("dsp", "lut", "ff", "bram18")}}
 
 
-def _cell(estimate: int, measured: int) -> str:
-    if estimate == measured:
-        return f"{estimate:,}"
-    return f"{estimate:,} / {measured:,} ({100 * (estimate - measured) / max(1, measured):+.1f} %)"
-
-
 def table(target: str, rows: list[tuple[tuple[str, int | str, str], dict[str, Any]]]) -> list[str]:
     """Lines of one target's table, and its errors."""
     lines = ["", f"**{target}**", "", "| Model | Reuse, or goal | Engine | DSP | BRAM | LUT | FF |", "|" + "---|" * 7]
     for (model, setting, strategy), r in rows:
-        cells = [_cell(r["estimate"][k], r["yosys"][k]) for k in ("dsp", "bram18", "lut", "ff")]
+        cells = [estimate_cell(r["estimate"][k], r["yosys"][k]) for k in ("dsp", "bram18", "lut", "ff")]
         star = " *" if (target, model, setting) in HELD else ""
         lines.append(f"| {model}{star} | {setting} | {strategy} | {' | '.join(cells)} |")
     for key in ("lut", "ff"):

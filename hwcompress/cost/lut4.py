@@ -14,6 +14,7 @@ from hwcompress.cost import logic, maps
 from hwcompress.cost.cells import Cells, times, total
 from hwcompress.cost.rows import row_cells
 from hwcompress.engines.base import Core, Product, Store, Stream, ceil_div, clog2
+from hwcompress.engines.columns import bits_of
 from hwcompress.engines.dense import DenseFolded, DenseUnrolled
 from hwcompress.engines.elementwise import AffineLanes, DepthwiseLanes, RequantLanes, TableLanes
 from hwcompress.engines.head import Buffer, Lines, Scan
@@ -66,10 +67,8 @@ def rom(width: int, depth: int, family: int) -> Cells:
 
 def rom_of(words: tuple[int, ...], width: int, family: int) -> Cells:
     """The same from its contents: a column that is constant or an address bit takes no LUT, equal ones are one."""
-    octets, depth = ceil_div(width, 8), len(words)
-    raw = np.frombuffer(b"".join(w.to_bytes(octets, "little") for w in words), dtype=np.uint8)
-    bits = np.unpackbits(raw.reshape(depth, octets), axis=1, bitorder="little")[:, :width]
-    found = np.unique(bits.T, axis=0)
+    depth = len(words)
+    found = np.unique(bits_of(words, width).T, axis=0)
     found = found[(found != found[:, :1]).any(axis=1)]
     places = (np.arange(depth) >> np.arange(clog2(depth))[:, None]) & 1
     passed = int((found[:, None, :] == places).all(axis=2).any(axis=1).sum())

@@ -16,7 +16,7 @@ from hwcompress.engines.dense import DenseUnrolled
 class Number:
     """A code and where it stands. Its value lies from -neg * 2^unit to below pos * 2^unit, unit as of the input."""
 
-    code: int  # a sum, below 0 an input (~index), or a constant
+    code: int  # which sum or input, or the constant
     kind: str  # "sum", "input", "inverse" (ones' complement of an input), "constant"
     width: int  # bits of the code, its sign included
     signed: bool
@@ -30,7 +30,6 @@ class Sum:
     """A register: a * 2^a_shift + b * 2^b_shift, or a alone."""
 
     width: int  # bits
-    signed: bool
     a: Number
     a_shift: int
     b: Number | None
@@ -90,13 +89,12 @@ class _Builder:
         low, neg, pos = min(n.low for n in pair), sum(n.neg for n in pair), sum(n.pos for n in pair)
         bits = self.unit + (max(neg, pos) - 1).bit_length() + (neg > 0)
         width = max(1, min(bits, self.core.acc_width) - low)
-        a, b = (*pair, None)[:2]
-        assert a is not None
-        if b is not None and (b.kind, b.code, b.low) < (a.kind, a.code, a.low):
+        a, b = pair[0], pair[1] if len(pair) > 1 else None
+        if b and (b.kind, b.code, b.low) < (a.kind, a.code, a.low):
             a, b = b, a
         b_shift = b.low - low if b else 0
         key = (level, width, a.kind, a.code, a.low - low, *((b.kind, b.code, b_shift) if b else ()))
         if key not in self.known:
             self.known[key] = len(self.sums)
-            self.sums.append(Sum(width, neg > 0, a, a.low - low, b, b_shift))
+            self.sums.append(Sum(width, a, a.low - low, b, b_shift))
         return Number(self.known[key], "sum", width, neg > 0, low, neg, pos)

@@ -24,7 +24,7 @@ class Columns:
     @property
     def registers(self) -> int:
         """Of the output: one for each column and each bit of the address that is read."""
-        return len(np.unique(self.map[self.map >= FIRST])) + self.passed
+        return len(self.bits) + self.passed
 
     @property
     def passed(self) -> int:

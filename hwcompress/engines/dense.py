@@ -103,8 +103,9 @@ class DenseFolded:
         if self.product is Product.LUT:
             banks = (RomShape(self.pe * self.simd * self.weight_width, self.reuse, self.store),)
         else:
-            filled = [len(self._columns(j)) * self.pe * self.weight_width for j in range(self.slots)]
-            banks = tuple(RomShape(width, self.reuse, self.store) for width in filled)
+            lacking = self.segments * self.slots - self.simd  # first slots, of the last segment
+            segments = (self.segments - (j < lacking) for j in range(self.slots))
+            banks = tuple(RomShape(n * self.pe * self.weight_width, self.reuse, self.store) for n in segments)
         return (*banks, RomShape(self.pe * self.acc_width, self.row_steps, Store.LOGIC))
 
     def memories(self) -> tuple[Memory, ...]:
@@ -128,12 +129,8 @@ class DenseFolded:
 
     def _bank(self, steps: Codes, slot: int) -> Codes:
         """Weights of one slot of the segments that have it [step, segments * PE]."""
-        return np.concatenate([steps[:, :, c] for c in self._columns(slot)], axis=1)
-
-    def _columns(self, slot: int) -> list[int]:
-        """Columns of a slot, a segment each; only the last segment may lack it."""
         columns = [self.column(g, slot) for g in range(self.segments)]
-        return [c for c in columns if c >= 0]
+        return np.concatenate([steps[:, :, c] for c in columns if c >= 0], axis=1)
 
 
 @dataclass(frozen=True, eq=False)

@@ -23,7 +23,3 @@ def blocks(width: int, depth: int, shapes: Shapes = BLOCK_18K) -> int:
     """Blocks that a block memory takes: RAMB18, or what the family has instead."""
     rows, columns = tiles(width, depth, shapes)
     return rows * columns
-
-
-LARGEST = row_words()
-bram18 = blocks

@@ -118,18 +118,8 @@ def layers(report: Report) -> RenderableType | None:
     if not report.layers:
         return None
     slowest = max(layer.interval_cycles for layer in report.layers)
-    numbers = [
-        "Reuse",
-        "PE x SIMD",
-        "Use %",
-        "Engine",
-        "DSP",
-        "LUT",
-        "FF",
-        shown(report.target.block),
-        "Latency",
-        "Interval",
-    ]
+    labels = [label for label, _ in cells_of(report)]
+    numbers = ["Reuse", "PE x SIMD", "Use %", "Engine", *labels, "Latency", "Interval"]
     table = new_table(["Layer"], ["Shape", *numbers])
     for x in report.layers:
         mark = "*" if x.interval_cycles == slowest else ""
