@@ -95,13 +95,13 @@ def row(shared: Path, case: Case, again: bool) -> str:
 
 HEAD = """# The cost model against synthesis
 
-Made by `python benchmarks/cost.py` (rows: `benchmarks/rows/cost/*.json`): {count} designs, {models} models at three foldings and at 4, 8 and 12 bits of weights and
+Made by `python benchmarks/cost.py` (rows: `benchmarks/rows/cost/*.json`): {count} designs of {models} models, at several foldings and widths of weights and
 activations, target dsp27x18. Estimates are made before emission and never read back from a tool; the measurement is Yosys {yosys}
 (`synth_xilinx -family xcup -flatten`) on the whole top. LUT are sites: LUT1-6 and SRL one, RAM32M16 and RAM64M8 eight. docs/cells.md says how each block is
 counted.
 
-The formulas follow the structure of the modules. The few fits in them (docs/cells.md) and their last corrections were made on blocks of
-`jet_conv1d_small_keras`, `jet_conv2d_small_mp_keras` and `lenet5_tanh_mnist` at 8 bits, one or two foldings each; **all other rows are held out**.
+The formulas follow the structure of the modules. They were corrected while looking at blocks of `jet_conv1d_small_keras`, `jet_conv2d_small_mp_keras`,
+`lenet5_tanh_mnist` and `mnist8_cntk`, mostly at 8 bits; of all other designs only the totals were seen.
 
 ![Estimate over measurement](cost.svg)
 
