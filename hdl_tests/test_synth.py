@@ -45,7 +45,8 @@ def cells(
         for n, (module, params) in enumerate(instances)
     )
     (folder / "top.v").write_text(f"module top;\n{body}endmodule\n")
-    read = f"read_verilog -defer {' '.join(str(path) for path in sorted(RTL.glob('hwc_*.v')))}"
+    generated = [name for name in files or {} if name.endswith(".v")]
+    read = f"read_verilog -defer {' '.join([*(str(path) for path in sorted(RTL.glob('hwc_*.v'))), *generated])}"
     flow = f"synth_xilinx -family {family} -noiopad -noclkbuf -flatten -top top"
     yosys(
         folder,

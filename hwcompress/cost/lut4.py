@@ -251,7 +251,7 @@ def _(found: DenseUnrolled, family: int, contents: bool) -> Cells:
     valid = (0, found.latency)
     unread = np.zeros(found.lanes, dtype=np.int64)
     if found.product is Product.LUT:
-        _, ff = row_cells(found, unread)
+        _, ff = row_cells(found, unread, shift_registers=False)
         return total(valid, (ff, ff))
     used = np.count_nonzero(found.weight, axis=1).tolist()
     acc, slots = found.acc_width, found.slots
