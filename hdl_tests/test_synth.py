@@ -11,6 +11,9 @@ from bench import RTL, Bits
 from test_dense import rom_constants, rom_files
 from test_lint import GRID, literal
 
+from hwcompress.cost.logic import soft_product
+from hwcompress.ir.fixed import FixedPoint
+
 pytestmark = [pytest.mark.hdl, pytest.mark.synth]
 
 Params = dict[str, int | str | Bits]
@@ -186,6 +189,20 @@ def test_nothing_becomes_a_dsp_by_itself(tmp_path: Path) -> None:
     ]
     for (module, _), counts in zip(instances, cells(tmp_path, "xcup", instances), strict=True):
         assert counts and not only(counts, "DSP48E2"), (module, counts)
+
+
+def test_soft_products_take_the_cells_of_the_estimate(tmp_path: Path) -> None:
+    grid = [
+        (w, FixedPoint(x, 0, signed)) for w in (2, 3, 4, 7, 8, 12) for x in (4, 5, 8, 12) for signed in (False, True)
+    ]
+    instances: list[tuple[str, Params]] = [
+        ("hwc_mul_lut", {"A_W": x.width, "A_SIGNED": int(x.signed), "B_W": w, "B_SIGNED": 1}) for w, x in grid
+    ]
+    for (w, x), counts in zip(grid, cells(tmp_path, "xcup", instances), strict=True):
+        spared = int(w == 2 and not x.signed and w + x.width > 6)  # one row of additions: a weight's sign is its carry
+        lut, ff = soft_product(w, x)
+        assert luts(counts) - counts.get("INV", 0) == lut, (w, x, counts)
+        assert only(counts, *FLIP_FLOPS) == ff - spared, (w, x, counts)
 
 
 def test_window_head_is_small(tmp_path: Path) -> None:

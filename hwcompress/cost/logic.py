@@ -9,15 +9,17 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hwcompress.cost.cells import Cells, shift_register, times, total
 from hwcompress.cost.rows import row_cells
-from hwcompress.engines.base import Product, Store, Stream, ceil_div, clog2
+from hwcompress.engines.base import Product, RomShape, Store, Stream, ceil_div, clog2
 from hwcompress.engines.columns import columns
 from hwcompress.engines.dense import DenseFolded, DenseUnrolled
 from hwcompress.engines.elementwise import AffineLanes, DepthwiseLanes, RequantLanes, TableLanes
 from hwcompress.engines.head import Buffer
-from hwcompress.ir.fixed import Codes, Rounding
+from hwcompress.hw.families import BLOCK_18K
+from hwcompress.ir.fixed import Codes, FixedPoint, Rounding
 
 
 def rom(width: int, depth: int) -> Cells:
@@ -130,9 +132,14 @@ def rom_of(words: tuple[int, ...], width: int) -> Cells:
     found, depth = columns(words, width), len(words)
     if depth <= 4:
         return int((found.bits.sum(axis=1) == 2).sum()) if depth == 4 else 0, found.registers
-    padded = np.pad(found.bits, ((0, 0), (0, -depth % 64))).reshape(len(found.bits), ceil_div(depth, 64), 64)
-    leaves = int((padded != padded[:, :, :1]).any(axis=2).sum())
-    return leaves + len(found.bits) * _selection(depth), found.registers
+    return _leaves(found.bits) + len(found.bits) * _selection(depth), found.registers
+
+
+def _leaves(bits: NDArray[np.uint8]) -> int:
+    """LUT6 of columns [columns, words]: 64 words that are not all alike are one."""
+    count, depth = bits.shape
+    padded = np.pad(bits, ((0, 0), (0, -depth % 64))).reshape(count, ceil_div(depth, 64), 64)
+    return int((padded != padded[:, :, :1]).any(axis=2).sum())
 
 
 def _selection(depth: int) -> int:
@@ -140,21 +147,31 @@ def _selection(depth: int) -> int:
     return ceil_div(ceil_div(depth, 256) - 1, 3)
 
 
+def tiles(shapes: tuple[RomShape, ...], words: int, joins: int) -> Cells:
+    """hwc_rom in block RAM: which of the tiles of `words` is read; a LUT joins `joins` more of them.
+
+    One register for all: the address of a slot is that of the slot before it, a clock later.
+    """
+    rows = [(s.width, ceil_div(s.depth, words)) for s in shapes if s.store is Store.BLOCK]
+    return sum(width * ceil_div(n - 1, joins) for width, n in rows), max((clog2(n) for _, n in rows), default=0)
+
+
 def roms(core: DenseFolded | DepthwiseLanes | AffineLanes, contents: bool) -> Cells:
-    """Those in logic."""
+    """What they take of logic."""
+    block = tiles(core.rom_shapes(), BLOCK_18K[-1][0], 3)
     if contents:
-        return total((0, 0), *(rom_of(m.words, m.width) for m in core.memories() if m.store is Store.LOGIC))
-    return total((0, 0), *(rom(s.width, s.depth) for s in core.rom_shapes() if s.store is Store.LOGIC))
+        return total(block, *(rom_of(m.words, m.width) for m in core.memories() if m.store is Store.LOGIC))
+    return total(block, *(rom(s.width, s.depth) for s in core.rom_shapes() if s.store is Store.LOGIC))
 
 
-def soft_product(core: DenseFolded | DepthwiseLanes | AffineLanes) -> Cells:
-    """hwc_mul_lut: a truth table, or rows of conditional additions in two register stages."""
-    w, x = core.weight_width, core.x_type.width
+def soft_product(w: int, x_type: FixedPoint) -> Cells:
+    """hwc_mul_lut by a signed weight of `w` bits: a truth table, or rows of conditional additions in two stages."""
+    x = x_type.width
     long, short = max(w, x), min(w, x)
     if w + x <= 6:
         return w + x, 2 * (w + x)
-    signed = core.x_type.signed if x > w else True
-    return long * short + (5 if signed else 1), 3 * long + 2 * short
+    flips = ceil_div(short, 2) - (w > x and not x_type.signed) if w > x or x_type.signed else 0
+    return long * short + 1 + flips, 3 * long + 2 * short
 
 
 def spared(core: DenseFolded | DepthwiseLanes | AffineLanes, products: int) -> Cells:
@@ -173,13 +190,43 @@ def spared(core: DenseFolded | DepthwiseLanes | AffineLanes, products: int) -> C
     high = int(np.logical_and.accumulate(zero[:, ::-1], axis=1).sum())
     late = sources[:, (w + 1) // 2 :] if x >= w else sources
     delays = len(np.unique(late[late > 1]))
-    return (x if x >= w else x - 1) * int(zero.sum()), late.size - delays + 2 * low + high
+    slots = core.simd if isinstance(core, DenseFolded) else products
+    gates = _gates(sources.reshape(-1, slots, w), x)
+    return (x if x >= w else x - 1) * int(zero.sum()) - gates, late.size - delays + 2 * low + high
+
+
+def _gates(sources: Codes, x: int) -> int:
+    """LUTs that select rows of additions beside the adders, of weights [rows, slots, bits] as columns of the ROM.
+
+    An adder takes the selection of its row into its LUTs, unless three or more select alike: then abc, which has a
+    LUT3 cost as much as one and a half LUT2, makes the selection once. The first row is a selection by itself.
+    """
+    _, slots, w = sources.shape
+    place = np.arange(slots, dtype=np.int64).reshape(-1, 1) * (1 << 32)
+    keys = np.where(sources > 1, sources + place, 0)
+    if x < w:  # the weights are added, as bits of the input say
+        return (x - 1) * len(_thrice(keys)) - _repeated(keys)
+    cut, first = (w + 1) // 2, keys[..., 0]
+    early, late = _thrice(keys[..., :cut]), _thrice(keys[..., cut:])
+    return x * (len(np.setdiff1d(early, first)) + len(late) - _repeated(first))
+
+
+def _thrice(keys: Codes) -> Codes:
+    """What occurs three times or more."""
+    found, counts = np.unique(keys[keys > 0], return_counts=True)
+    return found[counts > 2]
+
+
+def _repeated(keys: Codes) -> int:
+    """How many are there already."""
+    found = keys[keys > 0]
+    return found.size - len(np.unique(found))
 
 
 def soft_products(core: DenseFolded | DepthwiseLanes | AffineLanes, count: int, contents: bool) -> Cells:
     """All of a core, one for each weight of a step."""
     lut, ff = spared(core, count) if contents else (0, 0)
-    return total(times(count, soft_product(core)), (-lut, -ff))
+    return total(times(count, soft_product(core.weight_width, core.x_type)), (-lut, -ff))
 
 
 def delayed_input(core: DenseFolded) -> int:
@@ -314,6 +361,9 @@ def requant(core: RequantLanes) -> Cells:
         return lut, core.lanes * width + 1
     excess = shifts - shifts.min(axis=0)
     places = [int(np.bitwise_or.reduce(e)).bit_count() for e in excess.T]
+    if core.folds > 4:  # else part of the multiplexers
+        columns_ = (excess[None] >> np.arange(6)[:, None, None] & 1).transpose(0, 2, 1).reshape(-1, core.folds)
+        lut += _leaves(np.unique(columns_.astype(np.uint8), axis=0))
     lut += round(sum(bits * SELECT[p] for bits, p in zip(kept, places, strict=True)))
     return total((lut, sum(kept) + core.lanes * width), address(core.folds), (0, 2))
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from hwcompress.cost import logic, maps
 from hwcompress.cost.cells import Cells, times, total
+from hwcompress.cost.logic import tiles
 from hwcompress.cost.rows import row_cells
 from hwcompress.engines.base import Core, Product, Store, Stream, ceil_div, clog2
 from hwcompress.engines.columns import bits_of
@@ -19,6 +20,7 @@ from hwcompress.engines.dense import DenseFolded, DenseUnrolled
 from hwcompress.engines.elementwise import AffineLanes, DepthwiseLanes, RequantLanes, TableLanes
 from hwcompress.engines.head import Buffer, Lines, Scan
 from hwcompress.engines.pool import MaxUnrolled, PoolLanes
+from hwcompress.hw.families import FAMILIES
 from hwcompress.ir.fixed import Codes
 
 ECP5, ICE40 = 3, 4
@@ -187,9 +189,10 @@ def core(found: Core, family: int, contents: bool) -> Cells:
 
 
 def _roms(found: DenseFolded | AffineLanes | DepthwiseLanes, family: int, contents: bool) -> Cells:
+    block = tiles(found.rom_shapes(), FAMILIES[family].shapes[-1][0], 1)
     if contents:
-        return total((0, 0), *(rom_of(m.words, m.width, family) for m in found.memories() if m.store is Store.LOGIC))
-    return total((0, 0), *(rom(s.width, s.depth, family) for s in found.rom_shapes() if s.store is Store.LOGIC))
+        return total(block, *(rom_of(m.words, m.width, family) for m in found.memories() if m.store is Store.LOGIC))
+    return total(block, *(rom(s.width, s.depth, family) for s in found.rom_shapes() if s.store is Store.LOGIC))
 
 
 def _sum(bits: int, family: int, *, accumulates: bool) -> Cells:
