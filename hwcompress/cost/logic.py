@@ -361,7 +361,7 @@ def requant(core: RequantLanes) -> Cells:
         return lut, core.lanes * width + 1
     excess = shifts - shifts.min(axis=0)
     places = [int(np.bitwise_or.reduce(e)).bit_count() for e in excess.T]
-    if core.folds > 4:  # else part of the multiplexers
+    if core.folds > 16:  # else part of the multiplexers
         columns_ = (excess[None] >> np.arange(6)[:, None, None] & 1).transpose(0, 2, 1).reshape(-1, core.folds)
         lut += _leaves(np.unique(columns_.astype(np.uint8), axis=0))
     lut += round(sum(bits * SELECT[p] for bits, p in zip(kept, places, strict=True)))
