@@ -26,6 +26,7 @@ from typing import Any
 
 import hwcompress
 from hwcompress.errors import HwcError
+from hwcompress.report.schema import LayerPart
 
 ROOT = Path(__file__).resolve().parent.parent
 ROWS = ROOT / "benchmarks" / "rows" / "results"
@@ -61,9 +62,11 @@ samples of the training data, evaluated on all test samples; target dsp27x18.
 - **Latency, interval**: cycles, estimated before emission and measured by both simulators: one number where all are equal.
 - **DSP, BRAM18, LUT, FF**: one number where estimate and Yosys (`synth_xilinx -family xcup -flatten`) are equal, else
   estimate / Yosys. LUT are sites: LUT1-6 and SRL one, RAM32M16 and RAM64M8 eight.
+- **Use**: products / (multipliers x interval), of the layer that sets the interval and of all multipliers together; zeros count as products,
+  lanes that are idle in the last step of a layer as multipliers.
 - Jet models: no labels are available; inputs are N(0, 1) vectors, so only agreement and SQNR say anything.
 
-| Model | Reuse, or goal | Engine | Score float -> fixed | Agreement % | SQNR dB | Latency | Interval | Codes Verilator | Icarus | g++ | DSP | BRAM18 | LUT | FF |
+| Model | Reuse, or goal | Engine | Score float -> fixed | Agreement % | SQNR dB | Latency | Interval | Use % | Codes Verilator | Icarus | g++ | DSP | BRAM18 | LUT | FF |
 """
 
 
@@ -148,11 +151,20 @@ def row(cases: ModuleType, folder: Path, name: str, setting: int | str, strategy
         "estimate": report.resources.model_dump(),
         "timing": report.timing.model_dump(),
         "accuracy": report.accuracy.model_dump(by_alias=True),
+        "use": use(report.layers),
     }
     before = json.loads(path.read_text()) if path.exists() else {}
     if before.get("emitted") == digest:
         return out | {k: before[k] for k in (*FRAMES, "yosys")}
     return out | measured(design, counts)
+
+
+def use(layers: list[LayerPart]) -> tuple[float, float]:
+    """Multiplier use of the slowest layer with multipliers, and of all together."""
+    multiply = [(part, part.multiplier_use) for part in layers if part.multiplier_use]
+    slowest = max(multiply, key=lambda each: each[0].interval_cycles)[1]
+    macs, clocks = sum(part.macs for part, _ in multiply), sum(part.macs / share for part, share in multiply)
+    return slowest, round(macs / clocks, 4)
 
 
 def estimate_cell(estimate: int, measured: int) -> str:
@@ -180,16 +192,21 @@ def _cycles(r: dict[str, Any], key: str) -> str:
     return f"{due:,}" if seen == {due} else f"**{due:,} / {seen}**"
 
 
+def _use(r: dict[str, Any]) -> str:
+    slowest, whole = (100 * share for share in r["use"])
+    return f"{slowest:.1f}, {whole:.1f}"
+
+
 def table(rows: list[dict[str, Any]]) -> str:
     """The page."""
-    lines = [*HEAD.splitlines(), "|" + "---|" * 15]
+    lines = [*HEAD.splitlines(), "|" + "---|" * 16]
     for r in rows:
         a, e, y = r["accuracy"], r["estimate"], r["yosys"]
         cells = [estimate_cell(e[k], y[k]) for k in ("dsp", "bram18", "lut", "ff")]
         agreement = "-" if a["metric"] == "auc" else f"{a['agreement']:.2f}"
         lines.append(
             f"| {r['model']} | {r['reuse']} | {r['strategy']} | {_score(a)} | {agreement} | {a['sqnr_db']:.1f} | "
-            f"{_cycles(r, 'latency_cycles')} | {_cycles(r, 'interval_cycles')} | {_codes(r['verilator'])} | "
+            f"{_cycles(r, 'latency_cycles')} | {_cycles(r, 'interval_cycles')} | {_use(r)} | {_codes(r['verilator'])} | "
             f"{_codes(r['icarus'])} | {_codes(r['csim'])} | {' | '.join(cells)} |"
         )
     for key in ("lut", "ff"):
