@@ -337,6 +337,8 @@ def clamp(core: RequantLanes, kept: int) -> int:
     above = max(0, top - hi_bits)  # bits between the result and the sign
     power = core.hi & (core.hi + 1) == 0 and (core.lo in (0, lowest) or -core.lo == core.hi + 1)
     varying = min(kind.width, hi_bits if core.lo >= -core.hi - 1 else kind.width)
+    if not power and core.lo == 0:  # compared in the carry chain alone; zero is the reset, the end a set
+        return core.hi.bit_count() + 2
     if not power:
         return varying + 2 * ceil_div(kept, 2)
     return varying + (0 if above <= 4 else ceil_div(above + 1, 6))
