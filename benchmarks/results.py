@@ -63,7 +63,8 @@ samples of the training data, evaluated on all test samples; target dsp27x18.
 - **DSP, BRAM18, LUT, FF**: one number where estimate and Yosys (`synth_xilinx -family xcup -flatten`) are equal, else
   estimate / Yosys. LUT are sites: LUT1-6 and SRL one, RAM32M16 and RAM64M8 eight.
 - **Use**: products / (multipliers x interval), of the layer that sets the interval and of all multipliers together; zeros count as products,
-  lanes that are idle in the last step of a layer as multipliers.
+  lanes that are idle in the last step of a layer as multipliers. All together stay below the slowest because a layer has whole rows and columns
+  of multipliers: the others are done before it, and wait.
 - Jet models: no labels are available; inputs are N(0, 1) vectors, so only agreement and SQNR say anything.
 
 | Model | Reuse, or goal | Engine | Score float -> fixed | Agreement % | SQNR dB | Latency | Interval | Use % | Codes Verilator | Icarus | g++ | DSP | BRAM18 | LUT | FF |
