@@ -4,17 +4,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_synth import cells
+from test_synth import Params, cells
 
 from hwcompress.codegen.adders import module_name, render_adders
 from hwcompress.cost.rows import row_cells
-from hwcompress.engines.dense import DenseUnrolled, Product
+from hwcompress.engines.dense import DenseUnrolled
 from hwcompress.ir.fixed import FixedPoint
+from hwcompress.verify import synth
+from tests.adder_layers import layer
 
 pytestmark = [pytest.mark.hdl, pytest.mark.synth]
 
 
-def layer(rng: np.random.Generator, name: str) -> DenseUnrolled:
+def draw(rng: np.random.Generator) -> DenseUnrolled:
     rows, columns, bits = (int(rng.integers(low, high)) for low, high in ((1, 7), (1, 12), (2, 10)))
     x_type = FixedPoint(int(rng.integers(4, 13)), 0, bool(rng.integers(0, 2)))
     edge = 1 << (bits - 1)
@@ -34,25 +36,20 @@ def layer(rng: np.random.Generator, name: str) -> DenseUnrolled:
     )
     if pool == "alike":  # what rows share that differ in their bias alone is not all counted
         bias[:] = bias[0]
-    x_max, x_min = (1 << (x_type.width - x_type.signed)) - 1, -(1 << (x_type.width - 1)) if x_type.signed else 0
-    high = (np.maximum(weight * x_max, weight * x_min).sum(axis=1) + bias).max()
-    low = (np.minimum(weight * x_max, weight * x_min).sum(axis=1) + bias).min()
-    width = max(int(high).bit_length(), int(-low - 1).bit_length() if low < 0 else 0) + 1
-    return DenseUnrolled(name, name, weight, bias, x_type, bits, width, Product.LUT, segment=1, family=2)
+    return layer(weight, bias, x_type, bits)
 
 
 def check(folder: Path, seeds: range) -> None:
-    cores = [layer(np.random.default_rng(seed), f"d{seed}") for seed in seeds]
-    files = {f"{c.name}.v": render_adders("t", c) for c in cores}
-    found = cells(folder, "xcup", [(module_name("t", c), {}) for c in cores], files)
+    cores = {f"d{seed}": draw(np.random.default_rng(seed)) for seed in seeds}
+    files = {f"{top}.v": render_adders(top, core) for top, core in cores.items()}
+    instances: list[tuple[str, Params]] = [(module_name(top, core), {}) for top, core in cores.items()]
     wrong = []
-    for core, counts in zip(cores, found, strict=True):
-        lut = sum(n for kind, n in counts.items() if kind.startswith(("LUT", "SRL")))
-        ff = sum(n for kind, n in counts.items() if kind.startswith("FD"))
+    for (top, core), cells_ in zip(cores.items(), cells(folder, "xcup", instances, files), strict=True):
+        found = synth.count(cells_)
         due = row_cells(core, np.zeros(len(core.weight), dtype=np.int64))
-        if due != (lut, ff):
-            wrong.append((core.name, due, (lut, ff)))
-            assert due == (pytest.approx(lut, rel=0.02), pytest.approx(ff, rel=0.02)), wrong
+        if due != (found.lut, found.ff):
+            wrong.append((top, due, (found.lut, found.ff)))
+            assert due == (pytest.approx(found.lut, rel=0.02), pytest.approx(found.ff, rel=0.02)), wrong
     assert len(wrong) <= len(cores) // 8, (
         wrong
     )  # which of two equal exclusive ors stays depends on their order in Yosys

@@ -18,7 +18,8 @@ from hwcompress.engines.columns import columns
 from hwcompress.engines.dense import DenseFolded, DenseUnrolled
 from hwcompress.engines.elementwise import AffineLanes, DepthwiseLanes, RequantLanes, TableLanes
 from hwcompress.engines.head import Buffer
-from hwcompress.hw.families import BLOCK_18K
+from hwcompress.hw.families import BLOCK_18K, Shapes
+from hwcompress.hw.memory import tiles
 from hwcompress.ir.fixed import Codes, FixedPoint, Rounding
 
 
@@ -147,18 +148,18 @@ def _selection(depth: int) -> int:
     return ceil_div(ceil_div(depth, 256) - 1, 3)
 
 
-def tiles(shapes: tuple[RomShape, ...], words: int, joins: int) -> Cells:
-    """hwc_rom in block RAM: which of the tiles of `words` is read; a LUT joins `joins` more of them.
+def tile_rows(shapes: tuple[RomShape, ...], block: Shapes, joins: int) -> Cells:
+    """hwc_rom in block RAM: which row of tiles is read; a LUT joins `joins` more of them.
 
     One register for all: the address of a slot is that of the slot before it, a clock later.
     """
-    rows = [(s.width, ceil_div(s.depth, words)) for s in shapes if s.store is Store.BLOCK]
+    rows = [(s.width, tiles(s.width, s.depth, block)[0]) for s in shapes if s.store is Store.BLOCK]
     return sum(width * ceil_div(n - 1, joins) for width, n in rows), max((clog2(n) for _, n in rows), default=0)
 
 
 def roms(core: DenseFolded | DepthwiseLanes | AffineLanes, contents: bool) -> Cells:
     """What they take of logic."""
-    block = tiles(core.rom_shapes(), BLOCK_18K[-1][0], 3)
+    block = tile_rows(core.rom_shapes(), BLOCK_18K, 3)
     if contents:
         return total(block, *(rom_of(m.words, m.width) for m in core.memories() if m.store is Store.LOGIC))
     return total(block, *(rom(s.width, s.depth) for s in core.rom_shapes() if s.store is Store.LOGIC))
@@ -337,10 +338,8 @@ def clamp(core: RequantLanes, kept: int) -> int:
     above = max(0, top - hi_bits)  # bits between the result and the sign
     power = core.hi & (core.hi + 1) == 0 and (core.lo in (0, lowest) or -core.lo == core.hi + 1)
     varying = min(kind.width, hi_bits if core.lo >= -core.hi - 1 else kind.width)
-    if not power and core.lo == 0:  # compared in the carry chain alone; zero is the reset, the end a set
-        return core.hi.bit_count() + 2
-    if not power:
-        return varying + 2 * ceil_div(kept, 2)
+    if not power:  # from 0: compared in the carry chain alone; zero is the reset, the end a set
+        return core.hi.bit_count() + 2 if core.lo == 0 else varying + 2 * ceil_div(kept, 2)
     return varying + (0 if above <= 4 else ceil_div(above + 1, 6))
 
 
@@ -364,8 +363,8 @@ def requant(core: RequantLanes) -> Cells:
     excess = shifts - shifts.min(axis=0)
     places = [int(np.bitwise_or.reduce(e)).bit_count() for e in excess.T]
     if core.folds > 16:  # else part of the multiplexers
-        columns_ = (excess[None] >> np.arange(6)[:, None, None] & 1).transpose(0, 2, 1).reshape(-1, core.folds)
-        lut += _leaves(np.unique(columns_.astype(np.uint8), axis=0))
+        bits_of_shifts = (excess.T[:, None] >> np.arange(6)[:, None] & 1).reshape(-1, core.folds)
+        lut += _leaves(np.unique(bits_of_shifts.astype(np.uint8), axis=0))
     lut += round(sum(bits * SELECT[p] for bits, p in zip(kept, places, strict=True)))
     return total((lut, sum(kept) + core.lanes * width), address(core.folds), (0, 2))
 

@@ -12,7 +12,6 @@ import numpy as np
 
 from hwcompress.cost import logic, maps
 from hwcompress.cost.cells import Cells, times, total
-from hwcompress.cost.logic import tiles
 from hwcompress.cost.rows import row_cells
 from hwcompress.engines.base import Core, Product, Store, Stream, ceil_div, clog2
 from hwcompress.engines.columns import bits_of
@@ -189,7 +188,7 @@ def core(found: Core, family: int, contents: bool) -> Cells:
 
 
 def _roms(found: DenseFolded | AffineLanes | DepthwiseLanes, family: int, contents: bool) -> Cells:
-    block = tiles(found.rom_shapes(), FAMILIES[family].shapes[-1][0], 1)
+    block = logic.tile_rows(found.rom_shapes(), FAMILIES[family].shapes, 1)
     if contents:
         return total(block, *(rom_of(m.words, m.width, family) for m in found.memories() if m.store is Store.LOGIC))
     return total(block, *(rom(s.width, s.depth, family) for s in found.rom_shapes() if s.store is Store.LOGIC))
