@@ -11,6 +11,7 @@ FRAC_LIMIT = 40  # bits either way; values beyond are zero or infinite for any h
 MSE_REACH = 4  # bits finer than min-max that the squared error may choose
 MANY = 1 << 18  # values of a site that are looked at
 PERCENTILE = 99.9  # of magnitudes, non-zero ones
+SPREAD = 7  # bits between the finest and the coarsest row of a layer
 
 
 def thinned(values: Reals) -> Reals:
@@ -69,7 +70,7 @@ def mse_frac(values: Reals, bits: int, signed: bool, f: Callable[[Reals], Reals]
 
 
 def row_fracs(weight: Reals, bits: int, per_channel: bool) -> Codes:
-    """Fraction bits of each row [m] by least squared error; at most 7 apart, one for all if not per channel."""
+    """Fraction bits of each row [m] by least squared error; at most SPREAD apart, one for all if not per channel."""
     signed = bits > 1
     if not per_channel:
         return np.full(len(weight), mse_frac(thinned(weight), bits, signed), dtype=np.int64)
@@ -77,7 +78,7 @@ def row_fracs(weight: Reals, bits: int, per_channel: bool) -> Codes:
     rows = max(1, MANY // weight.shape[1])
     blocks = [weight[at : at + rows] for at in range(0, len(weight), rows)]
     fracs = [_mse_fracs(block if rows > 1 else thinned(block)[None], bits, signed) for block in blocks]
-    return np.clip(np.where(weight.any(axis=1), np.concatenate(fracs), coarse), coarse, coarse + 7)
+    return np.clip(np.where(weight.any(axis=1), np.concatenate(fracs), coarse), coarse, coarse + SPREAD)
 
 
 def _mse_fracs(rows: Reals, bits: int, signed: bool) -> Codes:
@@ -89,3 +90,25 @@ def _mse_fracs(rows: Reals, bits: int, signed: bool) -> Codes:
         rounded = quantize(rows, fmt, fracs[:, None]) * np.exp2(-fracs.astype(np.float64))[:, None]
         errors.append(((rounded - rows) ** 2).mean(axis=1))
     return starts + np.argmin(errors, axis=0)
+
+
+def exact_fracs(weight: Reals, bits: int) -> Codes | None:
+    """Fraction bits of each row [m] with which the codes of `bits` bits are the weights, the coarsest such.
+
+    One for all rows if that is possible; at most SPREAD apart. None if there are none: weights that no quantizer made.
+    """
+    signed = bits > 1
+    magnitudes, exponents = np.frexp(weight)
+    whole = np.ldexp(magnitudes, 53).astype(np.int64)
+    zeros = np.frexp((whole & -whole).astype(np.float64))[1] - 1  # trailing ones
+    finest = np.where(weight == 0, -FRAC_LIMIT, 53 - exponents - zeros)
+    lows = finest.max(axis=1, initial=-FRAC_LIMIT)
+    highs = fitting_fracs(weight.min(axis=1, initial=0.0), weight.max(axis=1, initial=0.0), bits, signed)
+    some = weight.any(axis=1)
+    highs = np.where(some, highs, FRAC_LIMIT)
+    if not some.any() or (lows > highs).any():
+        return None
+    if lows.max() <= highs.min():
+        return np.full(len(weight), lows[some].max(), dtype=np.int64)
+    fracs = np.where(some, np.maximum(lows, np.minimum(highs, lows.max() - SPREAD)), lows.max())
+    return fracs.astype(np.int64) if fracs.max() - fracs.min() <= SPREAD else None

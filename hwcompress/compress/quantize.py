@@ -8,7 +8,7 @@ from typing import TypeAlias
 import numpy as np
 
 from hwcompress.compress.average import reciprocal
-from hwcompress.compress.formats import row_fracs, thinned
+from hwcompress.compress.formats import exact_fracs, row_fracs, thinned
 from hwcompress.compress.stages import Stage, stages
 from hwcompress.errors import BadInput, ShapeError
 from hwcompress.ir.fixed import MAX_WIDTH, Codes, FixedPoint, Format, Reals, quantize
@@ -56,7 +56,7 @@ class Quantizer:
         self.target = np.zeros(0)  # the float network's answers [samples, *shape]
         if self.x is not None:
             self._measure(self.x)
-        self._fracs: dict[tuple[str, int, bool], Codes] = {}
+        self._fracs: dict[tuple[str, int, bool], tuple[Codes, bool]] = {}
         self._walks: dict[object, _Walk] = {}
 
     def _measure(self, x: Reals) -> None:
@@ -90,11 +90,15 @@ class Quantizer:
         self._walks = kept
         return walk.done()
 
-    def fracs(self, stage: Stage, weight: Reals, bits: int, per_channel: bool) -> Codes:
-        """Fraction bits of each row, cached."""
+    def fracs(self, stage: Stage, weight: Reals, bits: int, per_channel: bool) -> tuple[Codes, bool]:
+        """Fraction bits of each row, and whether all weights lie on that grid; cached."""
         key = (stage.layer, bits, per_channel)
         if key not in self._fracs:
-            self._fracs[key] = row_fracs(weight, bits, per_channel)
+            found = exact_fracs(weight, bits) if isinstance(stage.product, Dense | Conv) else None
+            exact = found is not None and (per_channel or len(set(found.tolist())) == 1)
+            self._fracs[key] = (
+                (found, True) if found is not None and exact else (row_fracs(weight, bits, per_channel), False)
+            )
         return self._fracs[key]
 
 
@@ -176,9 +180,9 @@ class _Walk:
         if isinstance(wanted, Format):
             fracs, kind = np.full(len(weight), wanted.type.frac), wanted
         else:
-            fracs = self.q.fracs(stage, weight, wanted, types.per_channel)
+            fracs, exact = self.q.fracs(stage, weight, wanted, types.per_channel)
             kind = Format(FixedPoint(wanted, int(fracs.min()), wanted > 1))
-            fracs = self._coarser(product, weight, fracs)
+            fracs = fracs if exact else self._coarser(product, weight, fracs)
         base = int(fracs.min())
         kind = Format(FixedPoint(kind.type.width, base, kind.type.signed), kind.rounding, kind.overflow)
         shifts = fracs - base

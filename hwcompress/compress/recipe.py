@@ -124,20 +124,20 @@ def _prune(graph: Graph[Op], parts: Sequence[Stage], config: Config, x: Reals | 
     names = {s.node: s.layer for s in parts if isinstance(s.product, Dense | Conv)}
     own = {node: config.for_layer(layer, node) for node, layer in names.items()}
     share = {n: c.sparsity for n, c in own.items() if c.sparsity is not None}
-    spread = _spread(parts, x) if config.sparsity or share else prune.UNKNOWN
+    each = spread(parts, x) if config.sparsity or share else prune.UNKNOWN
     if config.prune == "threshold" and config.quality is not None:
         graph = prune.prune_threshold(graph, dict.fromkeys(names, config.quality))
     elif config.sparsity and config.prune == "layer":
-        graph = prune.prune_layers(graph, dict.fromkeys(names, config.sparsity), spread)
+        graph = prune.prune_layers(graph, dict.fromkeys(names, config.sparsity), each)
     elif config.sparsity and config.prune == "magnitude":
         graph = prune.prune_magnitude(graph, config.sparsity)
     elif config.sparsity:
-        graph = prune.prune_global(graph, config.sparsity, spread)
+        graph = prune.prune_global(graph, config.sparsity, each)
     quality = {n: c.quality for n, c in own.items() if c.quality is not None}
-    return prune.prune_threshold(prune.prune_layers(graph, share, spread), quality)
+    return prune.prune_threshold(prune.prune_layers(graph, share, each), quality)
 
 
-def _spread(parts: Sequence[Stage], x: Reals | None) -> prune.Spread:
+def spread(parts: Sequence[Stage], x: Reals | None) -> prune.Spread:
     """Deviation of what every product reads, over the calibration data; nothing of fewer than two samples."""
     out: dict[str, Reals] = {}
     if x is None or len(x) < 2:
