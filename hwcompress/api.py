@@ -26,7 +26,6 @@ from hwcompress.explore.network import plan_network
 from hwcompress.explore.planner import Planned
 from hwcompress.frontend.arrange import arrange
 from hwcompress.frontend.model import Model
-from hwcompress.frontend.onnx_import import load
 from hwcompress.hw.cells import Resources
 from hwcompress.ir.fixed import Codes, Format, Reals, quantize
 from hwcompress.ir.graph import CodeOp, Graph
@@ -35,6 +34,7 @@ from hwcompress.report.make import Facts, make_report
 from hwcompress.report.schema import AccuracyPart, Report
 from hwcompress.sim import labels, metrics
 from hwcompress.sim.integer import Simulator
+from hwcompress.stored import load, load_with_settings
 from hwcompress.verify.simulate import Verification, usual_frames
 from hwcompress.verify.synth import Synthesis
 
@@ -54,6 +54,7 @@ class Network:
     compressed: Compressed
     data: Data | None
     notes: tuple[str, ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict[str, Any])  # what the file itself asks of a Config
 
     @property
     def graph(self) -> Graph[CodeOp]:
@@ -218,7 +219,8 @@ def compress_network(model: str | Path, config: Config, progress: Progress = Non
     """Import and compress; no hardware yet. `data` spares reading config.data again."""
     say = progress or _silent
     say("import", 0.0)
-    imported = load(Path(model))
+    imported, settings = load_with_settings(model)
+    config = configuration.beneath(config, settings)
     if imported.tail:
         from hwcompress.frontend.host import check_tail
 
@@ -237,12 +239,13 @@ def compress_network(model: str | Path, config: Config, progress: Progress = Non
     if calibration is None and config.input_type is None:
         kind = compressed.graph.types[compressed.graph.input].element
         notes.append(f"no data and no --input-type: the input is taken as {kind}")
-    return Network(imported, config, compressed, data, tuple(notes))
+    return Network(imported, config, compressed, data, tuple(notes), settings)
 
 
 def plan_design(network: Network, config: Config, progress: Progress = None) -> Design:
     """The hardware of a compressed network."""
     say = progress or _silent
+    config = configuration.beneath(config, network.settings)
     say("plan", 0.5)
     planned = plan_network(network.graph, goal(network.graph, config))
     say("evaluate", 0.8)
@@ -307,7 +310,8 @@ def measure(network: Network) -> AccuracyPart:
 
     fixed_codes = network.hardware(data.x_test)
     fixed = main_output(network.tail.run(fixed_codes), network.model)
-    reference = main_output(OnnxRunner(network.model).run(model_input(network, data.x_test)), network.model)
+    plain = plain_input(network.model, config, data.x_test)
+    reference = main_output(OnnxRunner(network.model).run(plain), network.model)
     fixed, reference = fixed.reshape(len(fixed), -1), reference.reshape(len(reference), -1)
     outputs = reference.shape[1]
     classes = outputs if reference.dtype.kind == "f" else fixed_codes.shape[1]  # the model may end in an ArgMax
@@ -332,15 +336,14 @@ def float_output(network: Network, x: Array) -> Reals:
     return network.model.output_order.apply(answers)
 
 
-def model_input(network: Network, x: Array) -> Array:
+def plain_input(model: Model, config: Config, x: Array) -> Array:
     """x as the original model wants it: (x - mean) / std."""
-    config = network.config
     if config.mean == 0.0 and config.std == 1.0:
         return x
-    raw = arrange(x, raw_input(network.model, config))
+    raw = arrange(x, raw_input(model, config))
     flat = raw.reshape(len(raw), -1).astype(np.float64)
-    bare = replace(network.model.graph, nodes=(), channels=flat.shape[1], grid=())
-    for node in preprocess(bare, network.model.input.sample_shape, config.mean, config.std):
+    bare = replace(model.graph, nodes=(), channels=flat.shape[1], grid=())
+    for node in preprocess(bare, model.input.sample_shape, config.mean, config.std):
         flat = node.op.run_float(flat)
     return flat.reshape(raw.shape)
 

@@ -204,7 +204,7 @@ class Config(BaseModel):
         """
         given: dict[str, Any] = {}
         for pattern, layer in self.layers.items():
-            if _names(pattern, name, source):
+            if names_layer(pattern, name, source):
                 given |= {key: getattr(layer, key) for key in layer.model_fields_set}
         return LayerConfig.model_construct(**given)
 
@@ -216,7 +216,7 @@ class Config(BaseModel):
         """
         names = list(layers)
         for pattern in self.layers:
-            if not any(_names(pattern, a, b) for a, b in names):
+            if not any(names_layer(pattern, a, b) for a, b in names):
                 ours = [a for a, _ in names]
                 close = nearest(pattern, [*ours, *(b for _, b in names)])
                 known = f"nearest: {quote(close)}" if close else f"layers: {', '.join(ours[:12])}"
@@ -226,7 +226,7 @@ class Config(BaseModel):
                 )
 
 
-def _names(pattern: str, name: str, source: str) -> bool:
+def names_layer(pattern: str, name: str, source: str) -> bool:
     """Whether a pattern means a layer: what is written like one of our names is never the model's."""
     return _matches(pattern, name) or (OURS.fullmatch(pattern) is None and _matches(pattern, source))
 
@@ -253,3 +253,18 @@ def merge(base: Config, overrides: Mapping[str, object], where: str = "command l
 def given(config: Config) -> dict[str, object]:
     """The fields that were set, not defaulted."""
     return {key: getattr(config, key) for key in Config.model_fields if key in config.model_fields_set}
+
+
+def beneath(config: Config, settings: Mapping[str, Any], where: str = "model") -> Config:
+    """`config` with `settings` where it says nothing itself; of layers too, its own patterns come last.
+
+    Raises:
+        BadInput: a setting is unknown or illegal.
+    """
+    if not settings:
+        return config
+    own = given(config)
+    layers: dict[str, Any] = dict(settings.get("layers") or {})
+    for pattern, layer in config.layers.items():
+        layers[pattern] = {**dict(layers.pop(pattern, {})), **layer.model_dump(exclude_unset=True)}
+    return make({**settings, **own, "layers": layers}, where)

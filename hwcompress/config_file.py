@@ -46,11 +46,13 @@ def dump(config: Config, folder: str | Path | None = None) -> str:
 
     folder: where the file will lie; a `data` file is then named relative to it, so that `load` finds it.
     """
-    lines = [f"{name} = {_value(v)}" for name in Config.model_fields if (v := _plain(config, name, folder)) is not None]
+    lines = [
+        f"{name} = {toml_value(v)}" for name in Config.model_fields if (v := _plain(config, name, folder)) is not None
+    ]
     for pattern, layer in config.layers.items():
         lines += ["", f"[layers.{toml_string(pattern)}]"]
         values = ((key, getattr(layer, key)) for key in LayerConfig.model_fields)
-        lines += [f"{key} = {_value(value)}" for key, value in values if value is not None]
+        lines += [f"{key} = {toml_value(value)}" for key, value in values if value is not None]
     return "\n".join(lines) + "\n"
 
 
@@ -64,13 +66,14 @@ def _plain(config: Config, name: str, folder: str | Path | None) -> object:
     return value
 
 
-def _value(value: object) -> str:
+def toml_value(value: object) -> str:
+    """A TOML boolean, number, list or string."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float):
         return repr(value)
     if isinstance(value, list | tuple):
-        return "[" + ", ".join(_value(v) for v in cast("list[object]", value)) + "]"
+        return "[" + ", ".join(toml_value(v) for v in cast("list[object]", value)) + "]"
     if isinstance(value, str | Format):
         return toml_string(str(value))
     raise TypeError(f"no TOML for {type(value).__name__}")

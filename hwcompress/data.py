@@ -30,6 +30,8 @@ class Data:
     x_calibrate: Array  # [samples, ...], at most 512
     x_test: Array  # [samples, ...]
     y_test: Array | None  # [samples] or [samples, outputs]
+    x_train: Array  # [samples, ...], all that may be learned from
+    y_train: Array | None
     notes: tuple[str, ...]  # what was decided here, for the report
     group: Array | None = None  # [samples]: the labelled unit of each sample, where y_test has a label a group
 
@@ -92,17 +94,17 @@ def _choose(where: str, get: Get, names: list[str], seed: int, inputs: tuple[str
         if "x_train" not in x:
             raise BadInput(f"{where}: x_train, x_test or x wanted, {_listed(names)} found. {HOW}")
         notes.append("data: no x_test; accuracy is that of x_train")
-        return _made(where, x["x_train"], x["x_train"], y.get("y_train"), seed, notes)
+        return _made(where, x["x_train"], x["x_train"], y.get("y_train"), y.get("y_train"), seed, notes)
     group = _numbers(where, "group", get, keys) if "group" in keys else None
     if group is not None and "x_train" in x and "y_test" in y:
         _same_samples(where, x["x_train"], x["x_test"])
         return _grouped(where, x["x_train"], x["x_test"], y["y_test"], group, seed, notes)
     if "x_train" in x:
         _same_samples(where, x["x_train"], x["x_test"])
-        return _made(where, x["x_train"], x["x_test"], y.get("y_test"), seed, notes)
+        return _made(where, x["x_train"], x["x_test"], y.get("y_train"), y.get("y_test"), seed, notes)
     first = max(1, len(x["x_test"]) // 4)
     notes.append(f"data: no x_train; the first {first} samples of x_test calibrate and are evaluated too")
-    return _made(where, x["x_test"][:first], x["x_test"], y.get("y_test"), seed, notes)
+    return _made(where, x["x_test"][:first], x["x_test"], None, y.get("y_test"), seed, notes)
 
 
 def _quarter(where: str, x: Array, y: Array | None, seed: int, notes: list[str]) -> Data:
@@ -111,16 +113,20 @@ def _quarter(where: str, x: Array, y: Array | None, seed: int, notes: list[str])
     first = max(1, len(x) // 4) if len(x) > 1 else 0
     if not first:
         notes.append("data: one sample only; it calibrates and is evaluated")
-    return _made(where, x[: first or 1], x[first:], None if y is None else y[first:], seed, notes)
+    own, rest = (None, None) if y is None else (y[: first or 1], y[first:])
+    return _made(where, x[: first or 1], x[first:], own, rest, seed, notes)
 
 
-def _made(where: str, x_train: Array, x_test: Array, y_test: Array | None, seed: int, notes: list[str]) -> Data:
+def _made(
+    where: str, x_train: Array, x_test: Array, y_train: Array | None, y_test: Array | None, seed: int, notes: list[str]
+) -> Data:
     _same_length(where, "x_test", x_test, "y_test", y_test)
+    _same_length(where, "x_train", x_train, "y_train", y_train)
     picked = x_train
     if len(x_train) > CALIBRATION:
         order = np.random.default_rng(seed).permutation(len(x_train))[:CALIBRATION]
         picked = x_train[np.sort(order)]
-    return Data(picked, x_test, y_test, tuple(notes))
+    return Data(picked, x_test, y_test, x_train, y_train, tuple(notes))
 
 
 def _grouped(where: str, x_train: Array, x_test: Array, y: Array, group: Array, seed: int, notes: list[str]) -> Data:
@@ -129,7 +135,7 @@ def _grouped(where: str, x_train: Array, x_test: Array, y: Array, group: Array, 
     groups = len(np.unique(group))
     if groups != len(y):
         raise BadInput(f"{where}: one label in y_test for each of {groups} groups wanted, {len(y)} found")
-    made = _made(where, x_train, x_test, None, seed, notes)
+    made = _made(where, x_train, x_test, None, None, seed, notes)
     return replace(made, y_test=y, group=group)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from hwcompress.codegen.fixed_onnx import SAME, Boundary, fixed_model
 from hwcompress.codegen.hls import render_hls
+from hwcompress.codegen.onnx_types import FLOAT, ONNX_TYPES
 from hwcompress.codegen.scripts import render_scripts
 from hwcompress.codegen.taps import taps
 from hwcompress.codegen.verilog import render_verilog
@@ -29,8 +30,6 @@ from hwcompress.report import files, html
 from hwcompress.report.schema import Report
 from hwcompress.verify.bench import BenchSpec, PortSpec, write_bench, write_digests
 
-ONNX_TYPES = {"float32": 1, "float64": 11, "float16": 10, "uint8": 2, "int8": 3, "int32": 6, "int64": 7}
-FLOAT = 1
 PARTS = {"report.json", "report.html", "config.toml", "model.fixed.onnx", "verilog", "hls", "bench", "scripts"}
 
 

@@ -71,6 +71,47 @@ def estimate(
 
 
 @app.command()
+def compress(
+    model: ModelFile,
+    data: Annotated[
+        str | None, typer.Option(metavar="FILE.npz", help="x_train, y_train to learn from; x_test, y_test to evaluate.")
+    ] = None,
+    recipe: Annotated[
+        str | None,
+        typer.Option(
+            metavar="R", help="A ready recipe or a TOML file. [deep-compression; post-training without torch]"
+        ),
+    ] = None,
+    out: Annotated[
+        str | None, typer.Option(metavar="DIR", help="Folder of the result; default build/<model name>_compressed.")
+    ] = None,
+    sparsity: Annotated[str | None, typer.Option(metavar="S", help="In place of that of the recipe's steps.")] = None,
+    clusters: Annotated[str | None, typer.Option(metavar="N", help="Shared values; likewise.")] = None,
+    weight_bits: Annotated[str | None, typer.Option(metavar="N", help="Likewise.")] = None,
+    activation_bits: Annotated[str | None, typer.Option(metavar="N", help="Likewise.")] = None,
+    epochs: Annotated[str | None, typer.Option(metavar="N", help="Of every training step; likewise.")] = None,
+    metric: Annotated[
+        str | None, typer.Option(metavar="M", help="top1, binary, mse, r2, agreement; by the labels.")
+    ] = None,
+    mean: Annotated[str | None, typer.Option(metavar="M", help="See hwcompress compile --help.")] = None,
+    std: Annotated[str | None, typer.Option(metavar="S", help="See --mean.")] = None,
+    seed: Annotated[str | None, typer.Option(metavar="N", help="Seed of everything random. [0]")] = None,
+    json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Compression only: run a recipe, write model.hwc, model.onnx, recipe.toml, report.json."""
+    config = {"data": data, "metric": metric, "mean": mean, "std": std, "seed": seed}
+    steps = {
+        "sparsity": sparsity,
+        "clusters": clusters,
+        "weight_bits": weight_bits,
+        "activation_bits": activation_bits,
+        "epochs": epochs,
+    }
+    jobs.compress_model(model, recipe, out, config, steps, json)
+
+
+@app.command()
 @planning(without=SWEEP_AXES)
 def sweep(
     model: ModelFile,

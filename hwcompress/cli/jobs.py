@@ -92,6 +92,41 @@ def estimate_model(model: str, file: str | None, options: Options, json: bool, e
     show(design.report, json, explain)
 
 
+def compress_model(
+    model: str,
+    recipe: str | None,
+    out: str | None,
+    options: dict[str, str | None],
+    steps: dict[str, str | None],
+    json: bool,
+) -> None:
+    """compress."""
+    from hwcompress import compression
+    from hwcompress.config import make
+    from hwcompress.recipe import recipe as recipes
+    from hwcompress.report import compression as tables
+
+    settings = make({k: v for k, v in options.items() if v is not None}, "command line")
+    chosen = recipes.find(recipe or compression.default_recipe())
+    wanted = {k: v for k, v in steps.items() if v is not None}
+    chosen = recipes.overridden(chosen, wanted, "command line")
+    folder = Path(out) if out else default_folder(model, "_compressed")
+    compression.check_folder(folder.resolve())
+    work = folder.parent / f".{folder.name[:80]}.work"
+    with screen.progress() as progress:
+        made = compression.compress_model(model, recipe=chosen, config=settings, progress=progress, work=work)
+        made.write(folder)
+    if json:
+        screen.say(made.report.model_dump_json(indent=2, by_alias=True))
+        return
+    for part in tables.parts(made.report):
+        screen.console().print(part)
+        screen.console().print()
+    shown = quote(str(folder), 300)[1:-1]
+    screen.say(f"Result: {shown} (model.hwc, model.onnx, recipe.toml, report.json)")
+    screen.say(f"Next: hwcompress compile {shown}/model.hwc")
+
+
 def simulate_build(
     folder: str, simulator: str | None, vectors: str | None, csim: bool, waves: bool, json: bool
 ) -> None:

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What each step does to the state. A step that searched comes back with the numbers it found."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from hwcompress.errors import BadInput, ToolFailed
+from hwcompress.recipe.pruning import run_prune
+from hwcompress.recipe.quantizing import run_quantize
+from hwcompress.recipe.sharing import run_cluster
+from hwcompress.recipe.state import Context, State
+from hwcompress.recipe.steps import Cluster, Prune, Quantize, Step, Training
+
+S = TypeVar("S", bound=Step)
+
+
+@dataclass(frozen=True)
+class Done:
+    """A step that was taken."""
+
+    step: Step  # with the numbers that were used
+    state: State
+    told: Mapping[str, Any] = field(default_factory=dict[str, Any])  # for the report
+
+
+def apply(step: Step, state: State, context: Context, index: int) -> Done:
+    """Take one step.
+
+    Raises:
+        BadInput: its numbers do not fit the network or the data.
+        ToolFailed: it trains, and torch is not there.
+    """
+    match step:
+        case Prune():
+            used, made, told = run_prune(step, state, context)
+            return Done(used, made, told)
+        case Cluster():
+            return Done(step, *run_cluster(step, state, context))
+        case Quantize():
+            return Done(step, *run_quantize(step, state, context))
+        case Training():
+            need_torch(step.name)
+            from hwcompress.recipe.training import run_training
+
+            return Done(step, *run_training(step, state, context, index))
+        case _:
+            raise BadInput(f"{step.name}: not available in this version")
+
+
+def need_torch(what: str) -> None:
+    """Nothing, if torch is there.
+
+    Raises:
+        ToolFailed: it is not.
+    """
+    from importlib.util import find_spec
+
+    if find_spec("torch") is None:
+        raise ToolFailed(
+            f"{what}: package 'torch' wanted, not installed. Try: pip install 'hwcompress[train]', "
+            "or --recipe post-training, which does without"
+        )

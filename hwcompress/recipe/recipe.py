@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A recipe: an ordered list of steps, as a TOML file, as one of the ready ones, or from options."""
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, cast
+
+from hwcompress.config_errors import explain, nearest
+from hwcompress.config_file import toml_string, toml_value
+from hwcompress.errors import BadInput, quote
+from hwcompress.recipe.steps import KINDS, LayerStep, Step, fields
+
+READY = Path(__file__).with_name("ready")
+MAX_BYTES = 1_000_000
+MAX_STEPS = 1000
+KNOWN = ("name", "validation", "storage", "step")
+METHODS = ("best", "arithmetic", "huffman", "relative", "raw")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What is done to a network, in order."""
+
+    name: str
+    steps: tuple[Step, ...]
+    validation: float = 0.1  # share of the training data that choices are made on
+    storage: str = "best"  # how model.hwc is coded
+
+    @property
+    def trains(self) -> bool:
+        """Whether a step needs torch."""
+        return any(step.trains for step in self.steps)
+
+
+def ready() -> list[str]:
+    """Names of the recipes that come with the package."""
+    return sorted(path.stem for path in READY.glob("*.toml"))
+
+
+def find(name: str) -> Recipe:
+    """A ready recipe by name, or that of a TOML file.
+
+    Raises:
+        BadInput: neither, or the file is wrong.
+    """
+    if name in ready():
+        return load(READY / f"{name}.toml")
+    if not name.endswith(".toml"):
+        close = nearest(name, ready())
+        hint = f"nearest: {close}" if close else f"ready: {', '.join(ready())}"
+        raise BadInput(f"--recipe: the name of a recipe or a TOML file wanted, {quote(name)} found; {hint}")
+    return load(Path(name))
+
+
+def load(path: Path) -> Recipe:
+    """The recipe of a TOML file.
+
+    Raises:
+        BadInput: no such file, not TOML, unknown steps or fields, illegal values.
+    """
+    where = f"recipe {quote(path.name if path.parent == READY else str(path))}"
+    try:
+        raw = path.read_bytes()
+        if len(raw) > MAX_BYTES:
+            raise BadInput(f"{where}: a TOML file wanted, {len(raw)} bytes found. Try: another file")
+        values = tomllib.loads(raw.decode("utf-8"))
+    except OSError as error:
+        raise BadInput(f"{where}: cannot be read ({error.strerror or error}). Try: check the name") from None
+    except (ValueError, RecursionError) as error:
+        reason = "not UTF-8 text" if isinstance(error, UnicodeDecodeError) else str(error)
+        raise BadInput(f"{where}: TOML wanted; {quote(reason, 120).strip(chr(39))}. Try: text needs quotes") from None
+    return make(values, where, path.stem)
+
+
+def make(values: Mapping[str, Any], where: str, name: str) -> Recipe:
+    """A recipe of these values.
+
+    Raises:
+        BadInput: see `load`.
+    """
+    for key in values:
+        if key not in KNOWN:
+            close = nearest(key, KNOWN)
+            raise BadInput(f"{where}: {quote(key)}: unknown key; {'nearest: ' + close if close else f'known: {KNOWN}'}")
+    rows = values.get("step")
+    if not isinstance(rows, Sequence) or isinstance(rows, str) or not 0 < len(cast("Sequence[Any]", rows)) <= MAX_STEPS:
+        raise BadInput(f"{where}: one [[step]] or more wanted (up to {MAX_STEPS}), none found. Try: kind = 'prune'")
+    steps = tuple(_step(row, f"{where}, step {k + 1}") for k, row in enumerate(cast("Sequence[Any]", rows)))
+    share = values.get("validation", 0.1)
+    if not isinstance(share, float | int) or isinstance(share, bool) or not 0 <= share < 1:
+        raise BadInput(f"{where}: validation: a share of the training data, 0 to below 1, wanted, {share!r} found")
+    method = values.get("storage", "best")
+    if method not in METHODS:
+        raise BadInput(f"{where}: storage: one of {', '.join(METHODS)} wanted, {quote(str(method))} found")
+    title = values.get("name", name)
+    if not isinstance(title, str):
+        raise BadInput(f"{where}: name: a text wanted")
+    return Recipe(title, steps, float(share), method)
+
+
+def _step(row: Any, where: str) -> Step:
+    if not isinstance(row, Mapping):
+        raise BadInput(f"{where}: a table wanted, a {type(row).__name__} found")
+    given = {str(k): v for k, v in cast("Mapping[Any, Any]", row).items()}
+    kind = given.get("kind")
+    if not isinstance(kind, str) or kind not in KINDS:
+        close = nearest(str(kind), KINDS) if kind is not None else None
+        hint = f"nearest: {close}" if close else f"known: {', '.join(KINDS)}"
+        raise BadInput(f"{where}: kind: the name of a step wanted, {quote(str(kind))} found; {hint}")
+    return explain(KINDS[kind], LayerStep, given, f"{where} ({kind})")
+
+
+def changed(step: Step, **values: Any) -> Step:
+    """A step with other values, checked again."""
+    return type(step).model_validate({**dict(step), **values})
+
+
+def dump(recipe: Recipe) -> str:
+    """The recipe as TOML, every field written out; `load` reads the same again."""
+    lines = [
+        f"name = {toml_string(recipe.name)}",
+        f"validation = {toml_value(recipe.validation)}",
+        f"storage = {toml_string(recipe.storage)}",
+    ]
+    for step in recipe.steps:
+        lines += ["", "[[step]]"]
+        lines += [f"{key} = {toml_value(value)}" for key, value in fields(step).items()]
+        for pattern, layer in step.layers.items():
+            lines += ["", f"[step.layers.{toml_string(pattern)}]"]
+            own = ((key, getattr(layer, key)) for key in LayerStep.model_fields)
+            lines += [f"{key} = {toml_value(value)}" for key, value in own if value is not None]
+    return "\n".join(lines) + "\n"
+
+
+def overridden(recipe: Recipe, values: Mapping[str, Any], where: str) -> Recipe:
+    """The recipe with these values in every step that has such a field.
+
+    Raises:
+        BadInput: no step has it, or the value is illegal there.
+    """
+    steps = list(recipe.steps)
+    for key, value in values.items():
+        takers = [k for k, step in enumerate(steps) if key in type(step).model_fields]
+        if not takers:
+            raise BadInput(f"{where}: --{key.replace('_', '-')}: no step of the recipe {quote(recipe.name)} has it")
+        for k in takers:
+            steps[k] = explain(type(steps[k]), LayerStep, {**dict(steps[k]), key: value}, where)
+    return replace(recipe, steps=tuple(steps))

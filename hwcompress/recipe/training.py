@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The steps that train. Imports torch: import it when needed."""
+
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from hwcompress.errors import BadInput
+from hwcompress.recipe.state import Context, State, each_layer, weighted
+from hwcompress.recipe.steps import FinetuneCentroids, Training
+from hwcompress.train.forms import Shared
+from hwcompress.train.loop import Epoch, Hooks, Schedule, Trained, train
+from hwcompress.train.losses import Objective, TaskLoss
+from hwcompress.train.module import NetworkModule
+from hwcompress.train.pruning import Gradual
+from hwcompress.train.samples import Samples
+
+
+def run_training(step: Training, state: State, context: Context, index: int) -> tuple[State, dict[str, Any]]:
+    """The state after training, and what is worth telling.
+
+    Raises:
+        BadInput: nothing is shared where shared values are to be trained, or training diverged.
+    """
+    if isinstance(step, FinetuneCentroids) and not state.shared:
+        raise BadInput(
+            "finetune-centroids: layers with shared values wanted, none found. Try: a cluster step before it"
+        )
+    torch.random.manual_seed(context.seed)  # pyright: ignore[reportUnknownMemberType]
+    module = NetworkModule(state.graph, dict.fromkeys(state.shared, Shared))
+    if isinstance(step, FinetuneCentroids):
+        _freeze(module, state.shared)
+    learn, validate = context.split
+    samples = Samples.of(context.x_train, context.y_train, context.input_order, state.graph.shape)
+    done = train(
+        module,
+        samples.take(torch.tensor(learn)),
+        samples.take(torch.tensor(validate)),
+        _objective(step, context),
+        _schedule(step, context, index),
+        context.task.score,
+        _hooks(step, state),
+        context.checkpoint,
+        _progress(step, context),
+    )
+    return replace(state, graph=module.trained()), _told(done)
+
+
+def _freeze(module: NetworkModule, shared: frozenset[str]) -> None:
+    """Nothing but shared values learns."""
+    for parameter in module.parameters():
+        parameter.requires_grad_(False)
+    for name in shared:
+        form = module.products()[name].form
+        assert isinstance(form, Shared)
+        form.centroids.requires_grad_(True)
+
+
+def _objective(step: Training, context: Context) -> Objective:
+    mix = step.distil if context.y_train is not None else 1.0
+    teacher = NetworkModule(context.original).eval() if mix > 0 else None
+    return Objective(TaskLoss(context.task.kind, context.task.logits), teacher, mix, step.temperature)
+
+
+def _schedule(step: Training, context: Context, index: int) -> Schedule:
+    names = (
+        "epochs",
+        "batch",
+        "optimizer",
+        "learning_rate",
+        "decay",
+        "momentum",
+        "l1",
+        "l2",
+        "patience",
+        "keep",
+        "shift",
+    )
+    return Schedule(**{name: getattr(step, name) for name in names}, seed=(context.seed, index))
+
+
+def _hooks(step: Training, state: State) -> Hooks:
+    own = {name: layer.sparsity for name, layer in each_layer(step, state.graph).items() if layer.sparsity is not None}
+    if step.sparsity is None and not own:
+        return Hooks()
+    initial = {name: 1.0 - np.count_nonzero(op.weight) / op.weight.size for name, op in weighted(state.graph).items()}
+    final: Any = step.sparsity
+    if step.scope == "layer" or own:
+        final = own if step.sparsity is None else {**dict.fromkeys(initial, step.sparsity), **own}
+    gradual = Gradual(initial, final, step.begin, step.end, step.frequency, step.power)
+    return Hooks(before_step=gradual, counts_from=step.end)
+
+
+def _progress(step: Training, context: Context) -> Callable[[int, Epoch], None]:
+    def say(count: int, epoch: Epoch) -> None:
+        context.say(f"{step.name}: epoch {count} of {step.epochs}, loss {epoch.loss:.4g}", count / step.epochs)
+
+    return say
+
+
+def _told(done: Trained) -> dict[str, Any]:
+    return {"epochs": [asdict(epoch) for epoch in done.epochs], "kept": done.best + 1}

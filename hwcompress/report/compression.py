@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+"""report.json of `compress` as objects, and as tables for the terminal."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from pydantic import AliasChoices, Field
+from rich.console import RenderableType
+from rich.text import Text
+
+from hwcompress.report.schema import SCHEMA, ModelPart, Part, Real
+from hwcompress.report.table import new_table, titled
+from hwcompress.report.text import count, real, score, shown
+
+
+class StorageLayer(Part):
+    """One layer in the file, as in the tables of Deep Compression (arXiv:1510.00149, tables 2 to 5)."""
+
+    name: str  # ours
+    source: str  # the model's own: untrusted text
+    weights: int
+    nonzero: int
+    sparsity: float
+    kept: float  # percent of the original's weights
+    values: str  # codebook, fixed or float32
+    codebook: int | None = None  # entries
+    bits: float  # of a weight that is kept, without entropy coding
+    coded_bits: float  # and as it is stored
+    index_bits: float  # of its position, without entropy coding
+    coded_index_bits: float
+    value_entropy: float  # bits, of the values that are kept
+    error: float  # |W - W'|^2 / |W|^2
+    method: str  # how it is coded
+    float_bytes: int  # weights and biases as float32
+    weight_bytes: int
+    bias_bytes: int
+    compressed_bytes: int
+    ratio: float
+
+
+class StoragePart(Part):
+    """The file."""
+
+    float_bytes: int  # all parameters of the original as float32
+    compressed_bytes: int  # size of model.hwc on disk
+    ratio: float
+    sparsity: float
+    header_bytes: int
+    tail_bytes: int  # the part for the host
+    layers: list[StorageLayer]
+
+
+class CompressedAccuracy(Part):
+    """Of the float model and of the compressed one, on x_test."""
+
+    metric: str | None = None
+    float_: Real | None = Field(None, validation_alias=AliasChoices("float", "float_"), serialization_alias="float")
+    compressed: Real | None = None
+    samples: int = 0
+    agreement: Real | None = None
+    sqnr_db: Real | None = None
+
+
+class StepPart(Part):
+    """What a step of the recipe did."""
+
+    kind: str
+    score: Real  # on the validation samples: share of right decisions, or minus the mean squared error
+    sparsity: float
+
+
+class CompressionReport(Part):
+    """Everything that the report.json of `compress` holds."""
+
+    schema_: int = Field(SCHEMA, validation_alias=AliasChoices("schema", "schema_"), serialization_alias="schema")
+    kind: str = "compression"
+    version: str
+    model: ModelPart
+    recipe: str
+    seed: int
+    compression: StoragePart
+    accuracy: CompressedAccuracy
+    validation: dict[str, Any]  # score of the float model on the validation samples, and how many they are
+    steps: list[StepPart]
+    notes: list[str] = Field(default_factory=list)
+
+
+def parts(report: CompressionReport) -> list[RenderableType]:
+    """The tables of a report."""
+    found = [heading(report), layers(report.compression), steps(report), accuracy(report), notes(report)]
+    return [part for part in found if part is not None]
+
+
+def heading(report: CompressionReport) -> RenderableType:
+    """How small."""
+    c, m = report.compression, report.model
+    text = Text()
+    text.append(shown(m.name), "bold")
+    text.append(
+        f"  {count(m.parameters)} parameters, {count(m.nonzero_parameters)} not zero; recipe {shown(report.recipe)}\n"
+    )
+    text.append(
+        f"model.hwc has {count(c.compressed_bytes)} bytes, {count(c.float_bytes)} as float32: {c.ratio:.2f} x smaller"
+    )
+    text.append(f"; header {count(c.header_bytes)}, host part {count(c.tail_bytes)}")
+    return text
+
+
+def layers(c: StoragePart) -> RenderableType:
+    """Layer by layer, as the papers have it."""
+    table = new_table(
+        ["Layer", "Values"],
+        ["Weights", "Kept %", "Bits", "coded", "Index", "coded", "Entropy", "Error %", "Bias B", "Bytes", "Ratio"],
+    )
+    for x in c.layers:
+        values = f"{x.codebook} shared" if x.codebook is not None and x.values == "codebook" else x.values
+        table.add_row(
+            shown(x.name), values, count(x.weights), f"{x.kept:.2f}", f"{x.bits:.1f}", f"{x.coded_bits:.2f}",
+            f"{x.index_bits:.1f}", f"{x.coded_index_bits:.2f}", f"{x.value_entropy:.2f}", f"{100 * x.error:.2f}",
+            count(x.bias_bytes), count(x.compressed_bytes), f"{x.ratio:.1f}",
+        )  # fmt: skip
+    return titled("Storage: bits of a kept weight and of its position, plain and coded", table)
+
+
+def steps(report: CompressionReport) -> RenderableType:
+    """What each step left."""
+    table = new_table(["Step"], ["Validation", "Zeros %"])
+    table.add_row("float model", _score(report.validation.get("float")), "")
+    for k, step in enumerate(report.steps):
+        table.add_row(f"{k + 1} {shown(step.kind)}", _score(step.score), f"{100 * step.sparsity:.2f}")
+    samples = report.validation.get("samples")
+    return titled(f"Steps: score on {samples} validation samples", table)
+
+
+def _score(value: object) -> str:
+    return f"{value:.4f}" if isinstance(value, float) else "-"
+
+
+def accuracy(report: CompressionReport) -> RenderableType | None:
+    """Before and after."""
+    a = report.accuracy
+    if not a.samples:
+        return None
+    table = new_table(["Metric"], ["Float", "Compressed", "Agreement", "SQNR"])
+    table.add_row(
+        shown(a.metric or "-"),
+        score(a.float_, a.metric),
+        score(a.compressed, a.metric),
+        real(a.agreement, 2, " %"),
+        real(a.sqnr_db, 1, " dB"),
+    )
+    return titled(f"Accuracy: {count(a.samples)} test samples", table)
+
+
+def notes(report: CompressionReport) -> RenderableType | None:
+    """What a user should know."""
+    return titled("Notes", *_lines(report.notes)) if report.notes else None
+
+
+def _lines(texts: Iterable[str]) -> list[Text]:
+    return [Text(f"- {shown(text)}") for text in texts]

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Models from files of either kind: ONNX, or what `compress` wrote (.hwc)."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from hwcompress.codegen.float_onnx import Ends as OnnxEnds
+from hwcompress.codegen.float_onnx import float_model
+from hwcompress.codegen.onnx_types import FLOAT, ONNX_TYPES
+from hwcompress.errors import BadInput, quote
+from hwcompress.frontend import onnx_import
+from hwcompress.frontend.model import Model, ModelInput
+from hwcompress.ir.graph import Graph, Op
+from hwcompress.storage.container import MAGIC, Ends, Stored, unpack
+
+MAX_FILE = 1 << 28  # bytes
+
+
+def load(path: str | Path) -> Model:
+    """The network of a file.
+
+    Raises:
+        BadInput: it cannot be read or is damaged.
+        UnsupportedModel: an ONNX model holds something that cannot be built.
+    """
+    return load_with_settings(path)[0]
+
+
+def load_with_settings(path: str | Path) -> tuple[Model, Mapping[str, Any]]:
+    """The network, and fields of a Config that its numbers imply (types of a quantized network)."""
+    file = Path(path)
+    data = _stored_bytes(file)
+    if data is None:
+        return onnx_import.load(file), {}
+    stored = unpack(data, f"model {quote(file.name)}")
+    return model_of(stored, file.stem, hashlib.sha256(data).hexdigest()), stored.settings
+
+
+def _stored_bytes(file: Path) -> bytes | None:
+    """The bytes of a .hwc file; None if it is another kind, or cannot be read (the importer says so)."""
+    try:
+        with file.open("rb") as opened:
+            if opened.read(len(MAGIC)) != MAGIC:
+                if file.suffix == ".hwc":
+                    raise BadInput(
+                        f"model {quote(file.name)}: a .hwc file wanted, other bytes found. Try: the .onnx file"
+                    )
+                return None
+            opened.seek(0)
+            data = opened.read(MAX_FILE + 1)
+    except OSError:
+        return None
+    if len(data) > MAX_FILE:
+        raise BadInput(f"model {quote(file.name)}: up to {MAX_FILE} bytes wanted, more found")
+    return data
+
+
+def model_of(stored: Stored, name: str, sha256: str) -> Model:
+    """What a stored network is to everything behind the importer."""
+    ends = stored.ends
+    source = onnx_of(stored)
+    return Model(
+        name=name,
+        sha256=sha256,
+        input=ModelInput(ends.input, ends.shape, ends.dtype, ends.batched),
+        graph=stored.graph,
+        tail=stored.tail,
+        tail_ops=ends.tail_ops,
+        tail_shape=ends.tail_shape,
+        outputs=ends.outputs,
+        source=source,
+        parameters=stored.parameters,
+        batch=ends.batch,
+        input_order=ends.input_order,
+        output_order=ends.output_order,
+    )
+
+
+def stored_of(model: Model, graph: Graph[Op], settings: Mapping[str, Any], raw_input: bool = False) -> Stored:
+    """A network that compression made of `model`. raw_input: its input takes any numbers (--mean, --std)."""
+    entry = model.input
+    ends = Ends(
+        entry.name,
+        entry.onnx_shape,
+        "float32" if raw_input else entry.dtype,
+        entry.batched,
+        model.outputs,
+        model.tail_shape,
+        model.tail_ops,
+        model.input_order,
+        model.output_order,
+        model.batch,
+    )
+    return Stored(model.name, replace(graph, name=model.name), ends, model.tail, settings, model.parameters)
+
+
+def onnx_of(stored: Stored) -> bytes:
+    """The same network as an ONNX model."""
+    ends = stored.ends
+    shape = ends.shape[1:] if ends.batched else ends.shape
+    return float_model(
+        stored.graph,
+        OnnxEnds(
+            ends.input,
+            [int(d) for d in shape],
+            ONNX_TYPES.get(ends.dtype, FLOAT),
+            ends.batched,
+            ends.input_order,
+            ends.output_order,
+            stored.tail,
+            ends.tail_shape,
+            ends.outputs[0],
+        ),
+    )
