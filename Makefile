@@ -5,6 +5,8 @@ PYTHON ?= $(firstword $(foreach p,python3 python3.14 python3.13 python3.12 pytho
 VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= 2
+# The tests that train need PyTorch; `make test TORCH=` does without it, and says what did not run.
+TORCH ?= torch==2.13.0
 DEMO := build/pulsar_mlp
 PIP := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --editable
 
@@ -40,7 +42,8 @@ $(VENV)/.stamp-demo: pyproject.toml $(VENV)/.stamp-venv
 	@touch $@
 
 $(VENV)/.stamp-test: pyproject.toml $(VENV)/.stamp-venv
-	@echo "installing hwcompress[test]"
+	@echo "installing hwcompress[test] $(TORCH)"
+	@test -z "$(TORCH)" || $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check $(TORCH)
 	@$(PIP) ".[test]"
 	@touch $@
 

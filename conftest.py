@@ -30,11 +30,16 @@ def _yosys() -> None:
     tools.package("pyosys", "synth")
 
 
+def _torch() -> None:
+    tools.package("torch", "train")
+
+
 NEEDS: dict[str, Callable[[], object]] = {
     "csim": _csim,
     "icarus": tools.icarus,
     "shared": _shared,
     "synth": _yosys,
+    "torch": _torch,
     "verilator": tools.verilator,
 }
 

@@ -4,6 +4,7 @@
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from inspect import signature
 
 import numpy as np
 
@@ -87,6 +88,11 @@ FUNCTIONS: Mapping[str, Callable[..., Reals]] = {
     "mish": _mish,
     "swish": _swish,
 }
+
+
+def arity(function: str) -> int:
+    """How many parameters a function has."""
+    return len(signature(FUNCTIONS[function]).parameters) - 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from hwcompress.ir.fixed import Reals
 from hwcompress.ir.graph import Graph, Node, Op
 from hwcompress.ir.order import Order
 from hwcompress.ops import Affine, Clip, Conv, Dense, Lookup, MaxPool, SumPool, Window
-from hwcompress.ops.lookup import FUNCTIONS
+from hwcompress.ops.lookup import FUNCTIONS, arity
 
 MAX_SIDE = 1 << 22  # of any dimension
 
@@ -222,8 +222,8 @@ def _plain(row: ClipRow | LookupRow | MaxRow | SumRow) -> Op:
         case ("sum", _, window):
             return SumPool(_window(window))
         case (_, _, function, parameters):
-            if function not in FUNCTIONS:
-                raise BadInput(f"its header: the function {quote(function)} is not known")
+            if function not in FUNCTIONS or len(parameters) != arity(function):
+                raise BadInput(f"its header: the function {quote(function)} is not known, or not with its parameters")
             return Lookup(function, tuple(parameters))
 
 
