@@ -7,8 +7,9 @@ from hwcompress.version import __version__
 
 if TYPE_CHECKING:
     from hwcompress.api import Design, compile, estimate, open_build
+    from hwcompress.compression import compress_model
 
-__all__ = ["Design", "__version__", "compile", "estimate", "open_build"]
+__all__ = ["Design", "__version__", "compile", "compress_model", "estimate", "open_build"]
 
 
 def __getattr__(name: str) -> Any:
@@ -17,4 +18,8 @@ def __getattr__(name: str) -> Any:
         from hwcompress import api
 
         return getattr(api, name)
+    if name == "compress_model":
+        from hwcompress import compression
+
+        return compression.compress_model
     raise AttributeError(f"module 'hwcompress' has no attribute {name!r}")

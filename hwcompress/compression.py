@@ -26,10 +26,12 @@ from hwcompress.ir.graph import Graph, Op
 from hwcompress.ops import Affine, Conv, Dense, Lookup
 from hwcompress.passes.pipeline import simplify
 from hwcompress.passes.preprocess import preprocess
-from hwcompress.recipe.recipe import Recipe, dump, find
+from hwcompress.recipe.recipe import Recipe, dump, expanded, find
 from hwcompress.recipe.run import Checkpoints, Ran, run_key, run_recipe
-from hwcompress.recipe.state import Context, State, Task
+from hwcompress.recipe.state import Context, State, Task, layer_names
+from hwcompress.report import compression_html
 from hwcompress.report.compression import CompressedAccuracy, CompressionReport, StepPart
+from hwcompress.report.curves import curves, histograms, input_mask
 from hwcompress.report.schema import SCHEMA, ModelPart
 from hwcompress.report.storage import storage_part
 from hwcompress.sim import labels, metrics
@@ -38,7 +40,7 @@ from hwcompress.storage.container import Packed, pack
 from hwcompress.stored import load_with_settings, onnx_of, stored_of
 from hwcompress.version import __version__
 
-FILES = {"model.hwc", "model.onnx", "recipe.toml", "report.json"}
+FILES = {"model.hwc", "model.onnx", "recipe.toml", "report.json", "report.html"}
 Array = NDArray[Any]
 
 
@@ -68,7 +70,7 @@ class Compression:
         return onnx_of(stored(self.model, self.config, self.ran))
 
     def write(self, folder: str | Path) -> Path:
-        """Write model.hwc, model.onnx, recipe.toml and report.json; an earlier result is replaced as a whole.
+        """Write model.hwc, model.onnx, recipe.toml and both reports; an earlier result is replaced as a whole.
 
         Raises:
             BadInput: the folder cannot be written, or holds something else.
@@ -83,6 +85,7 @@ class Compression:
             (fresh / "recipe.toml").write_text(dump(self.ran.recipe), encoding="utf-8")
             text = self.report.model_dump_json(indent=2, by_alias=True)
             (fresh / "report.json").write_text(text + "\n", encoding="utf-8")
+            (fresh / compression_html.NAME).write_text(compression_html.render(self.report), encoding="utf-8")
             _swap(fresh, target)
         except OSError as error:
             raise BadInput(f"--out {quote(str(target))}: cannot be written ({error.strerror or error})") from None
@@ -112,7 +115,7 @@ def compress_model(
     from hwcompress import config as configuration
 
     settings = configuration.merge(config or Config(), options) if options else config or Config()
-    chosen = recipe if isinstance(recipe, Recipe) else find(recipe or default_recipe())
+    chosen = expanded(recipe if isinstance(recipe, Recipe) else find(recipe or default_recipe()))
     if settings.data is None:
         raise BadInput("--data: training or calibration data wanted, none given. Try: --data FILE.npz")
     say = progress or _silent
@@ -221,6 +224,7 @@ def _fingerprint(data: Data) -> str:
 
 def _report(model: Model, config: Config, ran: Ran, packed: Packed, context: Context, data: Data) -> CompressionReport:
     graph = ran.state.graph
+    floats, names = context.score(context.original), layer_names(context.original)
     constants = [a for node in graph if isinstance(node.op, Dense | Conv | Affine) for a in _constants(node.op)]
     return CompressionReport(
         schema_=SCHEMA,
@@ -236,8 +240,11 @@ def _report(model: Model, config: Config, ran: Ran, packed: Packed, context: Con
         seed=config.seed,
         compression=storage_part(context.original, graph, packed, model.parameters),
         accuracy=_accuracy(model, config, graph, data),
-        validation={"float": context.score(context.original), "samples": len(context.split[1])},
+        validation={"float": floats, "samples": len(context.split[1])},
         steps=[StepPart(**told) for told in ran.steps],
+        curves=curves(floats, ran.steps, names),
+        histograms=histograms(context.original, graph),
+        input_mask=input_mask(graph, model.input.sample_shape, model.input_order),
         notes=[*model.notes, *data.notes],
     )
 

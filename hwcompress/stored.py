@@ -5,6 +5,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from hwcompress.codegen.float_onnx import Ends as OnnxEnds
@@ -12,7 +13,7 @@ from hwcompress.codegen.float_onnx import float_model
 from hwcompress.codegen.onnx_types import FLOAT, ONNX_TYPES
 from hwcompress.errors import BadInput, quote
 from hwcompress.frontend import onnx_import
-from hwcompress.frontend.model import Model, ModelInput
+from hwcompress.frontend.model import Inspection, Model, ModelInput
 from hwcompress.ir.graph import Graph, Op
 from hwcompress.storage.container import MAGIC, Ends, Stored, unpack
 
@@ -37,6 +38,24 @@ def load_with_settings(path: str | Path) -> tuple[Model, Mapping[str, Any]]:
         return onnx_import.load(file), {}
     stored = unpack(data, f"model {quote(file.name)}")
     return model_of(stored, file.stem, hashlib.sha256(data).hexdigest()), stored.settings
+
+
+def inspect(path: str | Path) -> Inspection:
+    """What a file holds and what stands in the way of building it; of a .hwc file, its network as an ONNX model.
+
+    Raises:
+        BadInput: it cannot be read or is damaged.
+    """
+    file = Path(path)
+    data = _stored_bytes(file)
+    if data is None:
+        return onnx_import.inspect(file)
+    source = onnx_of(unpack(data, f"model {quote(file.name)}"))
+    with TemporaryDirectory(prefix="hwcompress-") as folder:
+        plain = Path(folder) / "model.onnx"
+        plain.write_bytes(source)
+        found = onnx_import.inspect(plain)
+    return replace(found, name=file.stem, sha256=hashlib.sha256(data).hexdigest())
 
 
 def _stored_bytes(file: Path) -> bytes | None:

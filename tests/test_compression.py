@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportMissingTypeStubs=false
+# pyright: reportOptionalCall=false, reportOptionalMemberAccess=false
 """compress from end to end on the example: files, equality of what they hold, resuming, errors that lose nothing."""
 
 import json
@@ -183,13 +185,13 @@ def test_numpy_methods_import_no_torch():
 @pytest.mark.torch
 def test_divergence_loses_nothing(tmp_path):
     pytest.importorskip("torch")
-    steps = [{"kind": "retrain", "optimizer": "sgd", "learning_rate": 3e38, "epochs": 5}]
+    steps = [{"kind": "retrain", "optimizer": "sgd", "learning_rate": 1e10, "l2": 1e30}]
     with pytest.raises(BadInput, match=r"^recipe step 1 \(retrain\): training diverged: the loss is "):
         compressed(steps)
 
 
 @pytest.mark.parametrize(("steps", "message"), [
-    ([{**PRUNE, "layers": {"dense_9": {"sparsity": 0.1}}}], r"^recipe step 1 \(prune\): layers.'dense_9': .* none matches"),
+    ([{**PRUNE, "layers": {"dense_9": {}}}], r"^recipe step 1 \(prune\): layers.'dense_9': .* none matches"),
     ([PRUNE, {"kind": "cluster", "layers": {"x": {"clusters": 3}}}], r"^recipe step 2 \(cluster\): layers.'x'"),
 ])  # fmt: skip
 def test_steps_that_do_not_fit(steps, message):

@@ -90,6 +90,13 @@ def compress(
     weight_bits: Annotated[str | None, typer.Option(metavar="N", help="Likewise.")] = None,
     activation_bits: Annotated[str | None, typer.Option(metavar="N", help="Likewise.")] = None,
     epochs: Annotated[str | None, typer.Option(metavar="N", help="Of every training step; likewise.")] = None,
+    prune_for: Annotated[
+        str | None,
+        typer.Option(metavar="R", help="What pruning is to save: storage, dsp, cycles or bram; of every prune step."),
+    ] = None,
+    reuse: Annotated[
+        str | None, typer.Option(metavar="N", help="With --prune-for dsp: reuse of the design to come. [1]")
+    ] = None,
     metric: Annotated[
         str | None, typer.Option(metavar="M", help="top1, binary, mse, r2, agreement; by the labels.")
     ] = None,
@@ -99,7 +106,7 @@ def compress(
     json: Json = False,
     debug: Debug = False,
 ) -> None:
-    """Compression only: run a recipe, write model.hwc, model.onnx, recipe.toml, report.json."""
+    """Compression only: run a recipe, write model.hwc, model.onnx, recipe.toml, report.json, report.html."""
     config = {"data": data, "metric": metric, "mean": mean, "std": std, "seed": seed}
     steps = {
         "sparsity": sparsity,
@@ -107,6 +114,8 @@ def compress(
         "weight_bits": weight_bits,
         "activation_bits": activation_bits,
         "epochs": epochs,
+        "target": prune_for,
+        "reuse": reuse,
     }
     jobs.compress_model(model, recipe, out, config, steps, json)
 

@@ -123,7 +123,7 @@ def compress_model(
         screen.console().print(part)
         screen.console().print()
     shown = quote(str(folder), 300)[1:-1]
-    screen.say(f"Result: {shown} (model.hwc, model.onnx, recipe.toml, report.json)")
+    screen.say(f"Result: {shown} (model.hwc, model.onnx, recipe.toml, report.json, report.html)")
     screen.say(f"Next: hwcompress compile {shown}/model.hwc")
 
 
@@ -207,9 +207,9 @@ def _same_cycles(report: "Report", run: "VerificationPart") -> bool:
 
 def inspect_model(model: str, write_config: str | None, explain: bool, json: bool) -> None:
     """inspect."""
-    from hwcompress.frontend import onnx_import
+    from hwcompress import stored
 
-    found = onnx_import.inspect(Path(model))
+    found = stored.inspect(model)
     if json:
         screen.say(json_module.dumps(asdict(found), indent=2))
     else:

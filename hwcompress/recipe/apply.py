@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """What each step does to the state. A step that searched comes back with the numbers it found."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from hwcompress.errors import BadInput, ToolFailed
+from hwcompress.recipe.correcting import run_correct, run_digits, run_equalize
+from hwcompress.recipe.factoring import run_low_rank
 from hwcompress.recipe.pruning import run_prune
 from hwcompress.recipe.quantizing import run_quantize
 from hwcompress.recipe.sharing import run_cluster
 from hwcompress.recipe.state import Context, State
-from hwcompress.recipe.steps import Cluster, Prune, Quantize, Step, Training
+from hwcompress.recipe.steps import Cluster, Correct, Digits, Equalize, LowRank, Prune, Quantize, Step, Training
 
 S = TypeVar("S", bound=Step)
 
@@ -24,6 +26,16 @@ class Done:
     told: Mapping[str, Any] = field(default_factory=dict[str, Any])  # for the report
 
 
+WITHOUT_TRAINING: Mapping[type[Step], Callable[[Any, State, Context], tuple[State, dict[str, Any]]]] = {
+    Cluster: run_cluster,
+    Quantize: run_quantize,
+    LowRank: run_low_rank,
+    Correct: run_correct,
+    Equalize: run_equalize,
+    Digits: run_digits,
+}
+
+
 def apply(step: Step, state: State, context: Context, index: int) -> Done:
     """Take one step.
 
@@ -31,21 +43,17 @@ def apply(step: Step, state: State, context: Context, index: int) -> Done:
         BadInput: its numbers do not fit the network or the data.
         ToolFailed: it trains, and torch is not there.
     """
-    match step:
-        case Prune():
-            used, made, told = run_prune(step, state, context)
-            return Done(used, made, told)
-        case Cluster():
-            return Done(step, *run_cluster(step, state, context))
-        case Quantize():
-            return Done(step, *run_quantize(step, state, context))
-        case Training():
-            need_torch(step.name)
-            from hwcompress.recipe.training import run_training
+    if isinstance(step, Prune):
+        return Done(*run_prune(step, state, context))
+    if isinstance(step, Training):
+        need_torch(step.name)
+        from hwcompress.recipe.training import run_training
 
-            return Done(step, *run_training(step, state, context, index))
-        case _:
-            raise BadInput(f"{step.name}: not available in this version")
+        return Done(step, *run_training(step, state, context, index))
+    run = WITHOUT_TRAINING.get(type(step))
+    if run is None:
+        raise BadInput(f"{step.name}: not available in this version")
+    return Done(step, *run(step, state, context))
 
 
 def need_torch(what: str) -> None:

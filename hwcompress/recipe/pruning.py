@@ -1,18 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """The prune step: criterion, scope, pattern, and the searches for what each layer bears."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from hwcompress.compress.gptq import sparsegpt
+from hwcompress.compress.groups import Folding, prune_groups
 from hwcompress.compress.obs import prune_obs
 from hwcompress.compress.prune import lamp, prune_threshold
-from hwcompress.compress.select import Scores, prune_banks, prune_blocks, prune_nm, zero_least, zero_share
+from hwcompress.compress.select import Scores, prune_banks, prune_blocks, prune_nm, uses, zero_least, zero_share
 from hwcompress.errors import BadInput
 from hwcompress.ir.graph import Graph, Op
+from hwcompress.recipe.channels import run_channels
+from hwcompress.recipe.criteria import weight_scores
 from hwcompress.recipe.quantizing import reference_settings
 from hwcompress.recipe.search import greedy, qualities
 from hwcompress.recipe.state import Context, State, each_layer, layer_names, weighted
@@ -30,8 +33,51 @@ def run_prune(step: Prune, state: State, context: Context) -> tuple[Prune, State
     told: Told = {}
     if step.search != "none":
         step, told = _searched(step, state, context)
-    graph = _pruned(step, state, context)
-    return step, replace(state, graph=graph), told
+    if step.structured:
+        made, counts = run_channels(step, state, context)
+        told |= counts
+    else:
+        made = replace(state, graph=_pruned(step, state, context))
+    if step.target != "storage" or step.structured:
+        told |= {"target": step.target, "saves": saves(step), **_before_and_after(state.graph, made.graph)}
+    return step, made, told
+
+
+def saves(step: Prune) -> str:
+    """What the step's zeros save in the engines there are (engines/dense.py)."""
+    if step.pattern.startswith("fold"):
+        return (
+            "folded layers keep PE x SIMD multipliers whatever the weights; groups of zeros save logic of weight "
+            "memories only"
+        )
+    if not step.structured:
+        return (
+            "at reuse 1 a zero weight takes no multiplier and no adder; folded layers keep theirs, but for channels "
+            "that are dead then"
+        )
+    return _SAVES[step.target]
+
+
+_SAVES = {
+    "storage": "channels are gone: fewer weights to store and to multiply with at any reuse",
+    "dsp": "at a given reuse multipliers are weights / reuse: zeros among the weights save none, whole channels do",
+    "cycles": "with given multipliers the clocks of a layer are its products / multipliers: whole channels save them",
+    "bram": "memories of folded layers hold every weight, zeros too: whole channels save words, fewer bits narrow them",
+}
+
+
+def _before_and_after(before: Graph[Op], after: Graph[Op]) -> Told:
+    """Weights of all layers, and products of a sample, zeros included and without them."""
+    graphs = (before, after)
+    counts = [
+        {n: (op.weight.size, int(np.count_nonzero(op.weight)), uses(g)[n]) for n, op in weighted(g).items()}
+        for g in graphs
+    ]
+    return {
+        "weights": [sum(size for size, _, _ in each.values()) for each in counts],
+        "products": [sum(size * used for size, _, used in each.values()) for each in counts],
+        "nonzero_products": [sum(kept * used for _, kept, used in each.values()) for each in counts],
+    }
 
 
 def _searched(step: Prune, state: State, context: Context) -> tuple[Prune, Told]:
@@ -82,46 +128,11 @@ def _shares(step: Prune, state: State, own: Mapping[str, LayerStep], context: Co
 
 def scores_of(step: Prune, state: State, context: Context) -> Scores:
     """What every weight is worth, by the step's criterion."""
-    make = _CRITERIA.get(step.method)
-    if make is None:
-        raise BadInput(f"method {step.method}: not available in this version")
-    return make(state.graph, context)
-
-
-def _magnitude(graph: Graph[Op], _context: Context) -> Scores:
-    return {n: np.abs(op.weight) for n, op in weighted(graph).items()}
-
-
-def _spread(graph: Graph[Op], context: Context) -> Scores:
-    """|w| times the deviation of its input."""
-    from hwcompress.compress.prune import importance
-    from hwcompress.compress.recipe import spread
-    from hwcompress.compress.stages import stages
-
-    each = spread(stages(graph), context.calibration)
-    return {n: importance(n, op, each) for n, op in weighted(graph).items()}
-
-
-def _lamp(graph: Graph[Op], context: Context) -> Scores:
-    return {n: lamp(s) for n, s in _spread(graph, context).items()}
-
-
-def _random(graph: Graph[Op], context: Context) -> Scores:
-    rng = np.random.default_rng([context.seed, 2])
-    return {n: rng.random(op.weight.shape) for n, op in weighted(graph).items()}
-
-
-_CRITERIA: dict[str, Callable[[Graph[Op], Context], Scores]] = {
-    "magnitude": _magnitude,
-    "lamp": _lamp,
-    "random": _random,
-    "obs": _spread,
-    "sparsegpt": _spread,
-}
+    return weight_scores(step.method, state.graph, context)
 
 
 def _patterned(step: Prune, graph: Graph[Op], own: Mapping[str, LayerStep], context: Context) -> Graph[Op]:
-    """N:M, blocks or banks."""
+    """N:M, blocks, banks or what one multiplier serves."""
     pattern = step.pattern
     chosen = {n: s for n, s in scores_of(step, State(graph), context).items() if n in own}
     if ":" in pattern:
@@ -135,5 +146,7 @@ def _patterned(step: Prune, graph: Graph[Op], own: Mapping[str, LayerStep], cont
         raise BadInput(f"pattern {pattern}: sparsity wanted beside it, none found. Try: sparsity = 0.5")
     if pattern.startswith("bank"):
         return prune_banks(graph, int(pattern[4:]), step.sparsity, chosen)
-    rows, columns = (int(part) for part in pattern.split("x"))
+    rows, columns = (int(part) for part in pattern.removeprefix("fold").split("x"))
+    if pattern.startswith("fold"):
+        return prune_groups(graph, dict.fromkeys(chosen, Folding(rows, columns)), step.sparsity, chosen).graph
     return prune_blocks(graph, (rows, columns), step.sparsity, {n: s**2 for n, s in chosen.items()})

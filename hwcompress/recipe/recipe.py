@@ -10,7 +10,7 @@ from typing import Any, cast
 from hwcompress.config_errors import explain, nearest
 from hwcompress.config_file import toml_string, toml_value
 from hwcompress.errors import BadInput, quote
-from hwcompress.recipe.steps import KINDS, LayerStep, Step, fields
+from hwcompress.recipe.steps import KINDS, LayerStep, Prune, Retrain, Step, fields
 
 READY = Path(__file__).with_name("ready")
 MAX_BYTES = 1_000_000
@@ -109,6 +109,10 @@ def _step(row: Any, where: str) -> Step:
         close = nearest(str(kind), KINDS) if kind is not None else None
         hint = f"nearest: {close}" if close else f"known: {', '.join(KINDS)}"
         raise BadInput(f"{where}: kind: the name of a step wanted, {quote(str(kind))} found; {hint}")
+    table = given.get("retrain")
+    if kind == "prune" and isinstance(table, Mapping):
+        inner = {str(k): v for k, v in cast("Mapping[Any, Any]", table).items()}
+        given["retrain"] = explain(Retrain, LayerStep, inner, f"{where} ({kind}), retrain")
     return explain(KINDS[kind], LayerStep, given, f"{where} ({kind})")
 
 
@@ -125,26 +129,86 @@ def dump(recipe: Recipe) -> str:
         f"storage = {toml_string(recipe.storage)}",
     ]
     for step in recipe.steps:
-        lines += ["", "[[step]]"]
-        lines += [f"{key} = {toml_value(value)}" for key, value in fields(step).items()]
-        for pattern, layer in step.layers.items():
-            lines += ["", f"[step.layers.{toml_string(pattern)}]"]
-            own = ((key, getattr(layer, key)) for key in LayerStep.model_fields)
-            lines += [f"{key} = {toml_value(value)}" for key, value in own if value is not None]
+        lines += ["", "[[step]]", *_dumped(step, "step")]
     return "\n".join(lines) + "\n"
 
 
+def _dumped(step: Step, where: str) -> list[str]:
+    """The fields of a step, then its tables."""
+    lines = [f"{key} = {toml_value(value)}" for key, value in fields(step).items()]
+    for pattern, layer in step.layers.items():
+        lines += ["", f"[{where}.layers.{toml_string(pattern)}]"]
+        own = ((key, getattr(layer, key)) for key in LayerStep.model_fields)
+        lines += [f"{key} = {toml_value(value)}" for key, value in own if value is not None]
+    if isinstance(step, Prune) and step.retrain is not None:
+        lines += ["", f"[{where}.retrain]", *_dumped(step.retrain, f"{where}.retrain")]
+    return lines
+
+
+def expanded(recipe: Recipe) -> Recipe:
+    """The recipe with every pruning in rounds written out: prune, retrain, prune a little more, retrain ...
+
+    After round k of N the share (1 - sparsity)^(k/N) of the weights is kept, so that each round takes the same part of
+    what is left (Han 2015, arXiv:1506.02626, section 3.3, iterative pruning); channels that are gone no longer count,
+    and each round takes its part of the rest.
+    """
+    return replace(recipe, steps=tuple(each for step in recipe.steps for each in _rounds(step)))
+
+
+def _rounds(step: Step) -> list[Step]:
+    if not isinstance(step, Prune):
+        return [step]
+    steps: list[Step] = []
+    for k in range(1, step.rounds + 1):
+        part = (1 if step.structured else k) / step.rounds
+        given: dict[str, Any] = {} if step.sparsity is None else {"sparsity": _after(step.sparsity, part)}
+        layers = {
+            pattern: layer
+            if layer.sparsity is None
+            else layer.model_copy(update={"sparsity": _after(layer.sparsity, part)})
+            for pattern, layer in step.layers.items()
+        }
+        steps.append(changed(step, **given, layers=layers, rounds=1, retrain=None))
+        steps += [step.retrain] if step.retrain else []
+    return steps
+
+
+def _after(sparsity: float, part: float) -> float:
+    return sparsity if part == 1 else 1.0 - (1.0 - sparsity) ** part
+
+
 def overridden(recipe: Recipe, values: Mapping[str, Any], where: str) -> Recipe:
-    """The recipe with these values in every step that has such a field.
+    """The recipe with these values in every step that gives such a field one of its own; if none does, in all with it.
 
     Raises:
         BadInput: no step has it, or the value is illegal there.
     """
     steps = list(recipe.steps)
     for key, value in values.items():
-        takers = [k for k, step in enumerate(steps) if key in type(step).model_fields]
+        known = [k for k, step in enumerate(steps) if _takes(step, key)]
+        takers = [k for k in known if getattr(steps[k], key, value) is not None] or known
         if not takers:
-            raise BadInput(f"{where}: --{key.replace('_', '-')}: no step of the recipe {quote(recipe.name)} has it")
+            raise BadInput(f"{where}: --{_option(key)}: no step of the recipe {quote(recipe.name)} has it")
         for k in takers:
-            steps[k] = explain(type(steps[k]), LayerStep, {**dict(steps[k]), key: value}, where)
+            steps[k] = _overridden(steps[k], key, value, where)
     return replace(recipe, steps=tuple(steps))
+
+
+def _takes(step: Step, key: str) -> bool:
+    inner = isinstance(step, Prune) and step.retrain is not None and key in Retrain.model_fields
+    return inner or key in type(step).model_fields
+
+
+def _overridden(step: Step, key: str, value: object, where: str) -> Step:
+    """The step with this value; what a prune step does not have itself goes to its retraining."""
+    if key not in type(step).model_fields and isinstance(step, Prune) and step.retrain is not None:
+        return step.model_copy(update={"retrain": _overridden(step.retrain, key, value, where)})
+    try:
+        return explain(type(step), LayerStep, {**dict(step), key: value}, where)
+    except BadInput as error:
+        raise BadInput(str(error).replace(f"--{key}:", f"--{_option(key)}:")) from None
+
+
+def _option(key: str) -> str:
+    """As the command line spells a field."""
+    return "prune-for" if key == "target" else key.replace("_", "-")

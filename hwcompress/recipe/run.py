@@ -7,8 +7,11 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
+import numpy as np
+
+from hwcompress.compress.structured import remove_dead
 from hwcompress.errors import BadInput, HwcError
 from hwcompress.recipe.apply import Done, apply, need_torch
 from hwcompress.recipe.recipe import Recipe, dump
@@ -107,7 +110,14 @@ def run_recipe(recipe: Recipe, state: State, context: Context, checkpoints: Chec
         state = done.state
         steps.append(done.step)
         told.append({"kind": step.name, **done.told, **_measured(state, context)})
-    return Ran(replace(recipe, steps=tuple(steps)), state, tuple(told))
+    return Ran(replace(recipe, steps=tuple(steps)), _shrunk(state), tuple(told))
+
+
+def _shrunk(state: State) -> State:
+    """Without channels that carry nothing. Where types are chosen the integer form leaves them out, exactly."""
+    if "input_type" in state.settings:
+        return state
+    return replace(state, graph=rounded(remove_dead(state.graph)))
 
 
 def _taken(step: Step, state: State, context: Context, index: int) -> Done:
@@ -122,7 +132,7 @@ def _taken(step: Step, state: State, context: Context, index: int) -> Done:
 
 
 def _measured(state: State, context: Context) -> dict[str, Any]:
-    ops = weighted(state.graph).values()
-    total = sum(op.weight.size for op in ops)
-    zeros = sum(int((cast("Any", op.weight) == 0).sum()) for op in ops)
-    return {"score": context.score(state.graph), "sparsity": zeros / max(1, total)}
+    """Score, and the share of the original's weights that are gone."""
+    total = sum(op.weight.size for op in weighted(context.original).values())
+    kept = sum(int(np.count_nonzero(op.weight)) for op in weighted(state.graph).values())
+    return {"score": context.score(state.graph), "sparsity": max(0.0, 1 - kept / max(1, total))}

@@ -8,6 +8,7 @@ import numpy as np
 
 from hwcompress.compress.cluster import cluster
 from hwcompress.compress.formats import minmax_frac
+from hwcompress.compress.structured import remove_dead
 from hwcompress.ir.fixed import FixedPoint, Format, Reals, quantize
 from hwcompress.ir.graph import Graph, Node, Op
 from hwcompress.ops import Affine, Conv, Dense
@@ -16,11 +17,10 @@ from hwcompress.recipe.steps import Cluster
 
 
 def run_cluster(step: Cluster, state: State, context: Context) -> tuple[State, dict[str, Any]]:
-    """The state after it, and what is worth telling."""
-    counts = {
-        n: layer.clusters or step.clusters for n, layer in each_layer(step, state.graph).items() if not layer.skip
-    }
-    made = cluster(state.graph, counts, init=step.init, seed=context.seed)
+    """The state after it, dead channels removed first, and what is worth telling."""
+    alive = remove_dead(state.graph)
+    counts = {n: layer.clusters or step.clusters for n, layer in each_layer(step, alive).items() if not layer.skip}
+    made = cluster(alive, counts, init=step.init, seed=context.seed)
     graph = round_biases(made.graph, step.bias_bits) if step.bias_bits < 32 else made.graph
     return replace(state, graph=graph, shared=state.shared | counts.keys()), {"error": dict(made.errors)}
 

@@ -2,19 +2,21 @@
 """The steps that train. Imports torch: import it when needed."""
 
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 import torch
 
 from hwcompress.errors import BadInput
+from hwcompress.recipe.quantized_training import quantized, quantizes
+from hwcompress.recipe.sparse_training import Sparse, sparse, together
 from hwcompress.recipe.state import Context, State, each_layer, weighted
 from hwcompress.recipe.steps import FinetuneCentroids, Training
 from hwcompress.train.forms import Shared
 from hwcompress.train.loop import Epoch, Hooks, Schedule, Trained, train
 from hwcompress.train.losses import Objective, TaskLoss
-from hwcompress.train.module import NetworkModule
+from hwcompress.train.module import MakeForm, NetworkModule
 from hwcompress.train.pruning import Gradual
 from hwcompress.train.samples import Samples
 
@@ -30,7 +32,7 @@ def run_training(step: Training, state: State, context: Context, index: int) -> 
             "finetune-centroids: layers with shared values wanted, none found. Try: a cluster step before it"
         )
     torch.random.manual_seed(context.seed)  # pyright: ignore[reportUnknownMemberType]
-    module = NetworkModule(state.graph, dict.fromkeys(state.shared, Shared))
+    module, extra = _prepared(step, state, context, index)
     if isinstance(step, FinetuneCentroids):
         _freeze(module, state.shared)
     learn, validate = context.split
@@ -39,14 +41,24 @@ def run_training(step: Training, state: State, context: Context, index: int) -> 
         module,
         samples.take(torch.tensor(learn)),
         samples.take(torch.tensor(validate)),
-        _objective(step, context),
+        _objective(step, state, context),
         _schedule(step, context, index),
         context.task.score,
-        _hooks(step, state),
+        together([_hooks(step, state), extra.hooks(module)]),
         context.checkpoint,
         _progress(step, context),
     )
-    return replace(state, graph=module.trained()), _told(done)
+    after, told = extra.finish(module, state)
+    return after, {**_told(done), **told}
+
+
+def _prepared(step: Training, state: State, context: Context, index: int) -> tuple[NetworkModule, Sparse]:
+    """What is trained, and what the step adds to plain training."""
+    shared: dict[str, MakeForm] = dict.fromkeys(state.shared, Shared)
+    if quantizes(step):
+        return quantized(step, state, context, shared)
+    extra = sparse(step, state, context, index)
+    return NetworkModule(state.graph, {**shared, **extra.forms}), extra
 
 
 def _freeze(module: NetworkModule, shared: frozenset[str]) -> None:
@@ -59,9 +71,10 @@ def _freeze(module: NetworkModule, shared: frozenset[str]) -> None:
         form.centroids.requires_grad_(True)
 
 
-def _objective(step: Training, context: Context) -> Objective:
+def _objective(step: Training, state: State, context: Context) -> Objective:
     mix = step.distil if context.y_train is not None else 1.0
-    teacher = NetworkModule(context.original).eval() if mix > 0 else None
+    known = context.original if step.teacher == "float" else state.graph
+    teacher = NetworkModule(known).eval() if mix > 0 else None
     return Objective(TaskLoss(context.task.kind, context.task.logits), teacher, mix, step.temperature)
 
 

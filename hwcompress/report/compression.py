@@ -8,6 +8,7 @@ from pydantic import AliasChoices, Field
 from rich.console import RenderableType
 from rich.text import Text
 
+from hwcompress.report.curves import Curves, Histogram, InputMask
 from hwcompress.report.schema import SCHEMA, ModelPart, Part, Real
 from hwcompress.report.table import new_table, titled
 from hwcompress.report.text import count, real, score, shown
@@ -62,7 +63,7 @@ class CompressedAccuracy(Part):
 
 
 class StepPart(Part):
-    """What a step of the recipe did."""
+    """What a step of the recipe did, and what else it has to tell."""
 
     kind: str
     score: Real  # on the validation samples: share of right decisions, or minus the mean squared error
@@ -82,6 +83,9 @@ class CompressionReport(Part):
     accuracy: CompressedAccuracy
     validation: dict[str, Any]  # score of the float model on the validation samples, and how many they are
     steps: list[StepPart]
+    curves: Curves | None = None
+    histograms: list[Histogram] = Field(default_factory=list[Histogram])
+    input_mask: InputMask | None = None
     notes: list[str] = Field(default_factory=list)
 
 

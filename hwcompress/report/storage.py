@@ -23,13 +23,13 @@ def storage_part(original: Graph[Op], graph: Graph[Op], packed: Packed, paramete
         _layer(node, names.get(node.name, node.name), before, packed) for node in graph if _weights(node) is not None
     ]
     size = len(packed.data)
-    total = sum(row.weights for row in rows)
+    total = sum(w.size for node in original if (w := _weights(node)) is not None)
     kept = sum(row.nonzero for row in rows)
     return StoragePart(
         float_bytes=FLOAT_BYTES * parameters,
         compressed_bytes=size,
         ratio=round(FLOAT_BYTES * parameters / size, 4),
-        sparsity=round(1 - kept / max(1, total), 6),
+        sparsity=round(max(0.0, 1 - kept / max(1, total)), 6),
         header_bytes=packed.header_bytes,
         tail_bytes=packed.tail_bytes,
         layers=rows,

@@ -18,6 +18,7 @@ from hwcompress.train.losses import Objective
 from hwcompress.train.module import NetworkModule, Product
 from hwcompress.train.samples import Samples
 
+STEPS = 50  # of an epoch, at least, if the batch is free
 EVALUATED = 1024  # samples a forward pass without gradients
 
 
@@ -26,7 +27,7 @@ class Schedule:
     """How long and how fast to learn."""
 
     epochs: int = 10
-    batch: int = 128
+    batch: int = 128  # 0: 128, and fewer where an epoch has less than STEPS steps
     optimizer: Literal["adam", "sgd"] = "adam"
     learning_rate: float = 1e-3
     decay: Literal["cosine", "step", "constant"] = "cosine"
@@ -124,10 +125,11 @@ class _Run:
     def epoch(self, samples: Samples, objective: Objective, index: int) -> Epoch:
         """One pass over the data."""
         s, module = self.schedule, self.module
-        each = -(-len(samples) // s.batch)
+        batch = s.batch or min(128, max(8, len(samples) // STEPS))
+        each = -(-len(samples) // batch)
         steps, step, total = each * s.epochs, index * each, 0.0
         module.train()
-        for x, y in samples.batches(s.batch, (*s.seed, index), s.shift):
+        for x, y in samples.batches(batch, (*s.seed, index), s.shift):
             rate = s.rate(step / steps)
             for group in self.optimizer.param_groups:
                 group["lr"] = rate * group.get("factor", 1.0)

@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportMissingTypeStubs=false
+# pyright: reportOptionalCall=false, reportOptionalMemberAccess=false
 """model.onnx: onnxruntime answers as the float graph does, and the importer finds the same network in it again."""
 
 from pathlib import Path
@@ -37,7 +39,7 @@ def ends(graph: Graph[Op], **changes) -> Ends:
 
 def answers(model: bytes, x) -> np.ndarray:
     session = ort.InferenceSession(model, providers=["CPUExecutionProvider"])
-    return session.run(None, {session.get_inputs()[0].name: x})[0]
+    return np.asarray(session.run(None, {session.get_inputs()[0].name: x})[0])
 
 
 @pytest.mark.parametrize("seed", range(40))

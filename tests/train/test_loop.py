@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportMissingTypeStubs=false
+# pyright: reportOptionalCall=false, reportOptionalMemberAccess=false
 """The loop: to the same bytes from the same seed and from a checkpoint, one clear error where it diverges."""
 
 import numpy as np

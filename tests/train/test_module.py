@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportMissingTypeStubs=false
+# pyright: reportOptionalCall=false, reportOptionalMemberAccess=false
 """The torch module answers as the graph, and training keeps what must not change."""
 
 import numpy as np

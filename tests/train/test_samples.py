@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportMissingTypeStubs=false
+# pyright: reportOptionalCall=false, reportOptionalMemberAccess=false
 """Batches hold every sample once; images move as they should."""
 
 import numpy as np

@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the surveys say, checked. Validation scores decide; test scores are beside them. See compression.py."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+SEEDS = (0, 1, 2)
+SHALLOW = ("lenet300_mnist", "lenet5_tanh_mnist", "lenet5_caffe_mnist", "mnist8_cntk", "dscnn_mnist")
+MLP = "lenet300_mnist"
+Lines = list[str]
+
+
+def retrain(epochs: int, **more: Any) -> dict[str, Any]:
+    """A step."""
+    return {"kind": "retrain", "epochs": epochs, "shift": 2, **more}
+
+
+def prune(sparsity: float, method: str = "lamp", **more: Any) -> dict[str, Any]:
+    """A step."""
+    return {"kind": "prune", "sparsity": sparsity, "method": method, **more}
+
+
+class Claims:
+    """Rows of runs, and the text that they come to."""
+
+    def __init__(self, bench: Any) -> None:
+        self.bench = bench
+
+    def scores(
+        self, name: str, steps: list[dict[str, Any]], model: str = MLP, seeds: Iterable[int] = SEEDS
+    ) -> np.ndarray:
+        """Validation and test scores in percent [seeds, 2]."""
+        rows = [self.bench.compressed(f"run_{name}_{seed}", model, steps, seed=seed) for seed in seeds]
+        return np.array([[100 * r["validation"][-1], r["test"]] for r in rows])
+
+    def text(self, name: str, lines: Lines) -> None:
+        """A part of the page."""
+        self.bench.row(f"claim_{name}", lines, lambda: {"text": lines})
+
+
+def cell(scores: np.ndarray) -> str:
+    """Mean and range over the seeds: validation, test."""
+    spread = f" +- {(scores[:, 0].max() - scores[:, 0].min()) / 2:.2f}" if len(scores) > 1 else ""
+    return f"{scores[:, 0].mean():.2f}{spread} ({scores[:, 1].mean():.2f})"
+
+
+def free_half(c: Claims) -> None:
+    """50 % pruned free without retraining."""
+    shares = (0.3, 0.5, 0.6, 0.7)
+    lines = ["### 1. Half of the weights go free, without retraining (Han 2015)", "",
+             "| Model | float | " + " | ".join(f"{100 * s:.0f} %" for s in shares) + " |", "|---" * (len(shares) + 2) + "|"]  # fmt: skip
+    worst = 0.0
+    for model in SHALLOW:
+        cells = [c.scores(f"half_{model}_{s}", [prune(s)], model, (0,)) for s in shares]
+        base = c.bench.compressed(f"run_half_{model}_0.5_0", model, [prune(0.5)], seed=0)
+        worst = max(worst, base["float_test"] - base["test"])
+        lines.append(
+            f"| {model} | {100 * base['float_validation']:.2f} ({base['float_test']:.2f}) | "
+            + " | ".join(map(cell, cells))
+            + " |"
+        )
+    lines += ["", f"Validation (test) accuracy. At 50 % the largest loss on test data is {worst:.2f} points."]
+    c.text("1_free_half", lines)
+
+
+def iterative(c: Claims) -> None:
+    """Iterative beats one-shot, at the same number of epochs."""
+    lines = ["### 2. Iterative pruning beats one-shot (Han 2015), and pruning within training (Zhu and Gupta)", "",
+             "| Zeros | one shot, 30 epochs | 5 rounds of 6 epochs | cubic within 30 epochs |", "|---|---|---|---|"]  # fmt: skip
+    for s in (0.9, 0.95, 0.98):
+        rounds = [x for k in range(1, 6) for x in (prune(1 - (1 - s) ** (k / 5)), retrain(6))]
+        ways = {
+            "one": [prune(s), retrain(30)],
+            "rounds": rounds,
+            "cubic": [retrain(30, sparsity=s, begin=0.0, end=0.7, frequency=20)],
+        }
+        lines.append(
+            f"| {100 * s:.0f} % | "
+            + " | ".join(cell(c.scores(f"iterative_{s}_{k}", v)) for k, v in ways.items())
+            + " |"
+        )
+    c.text("2_iterative", [*lines, "", "LeNet-300-100, validation accuracy over three seeds (test)."])
+
+
+def norms(c: Claims) -> None:
+    """L1 is better right after pruning, L2 after retraining."""
+    lines = ["### 3. L1 is better right after pruning, L2 after retraining (Han 2015)", "",
+             "| Zeros | L1, pruned | L2, pruned | L1, retrained | L2, retrained |", "|---|---|---|---|---|"]  # fmt: skip
+    for s in (0.8, 0.9, 0.95):
+        cells = []
+        for tail in ([], ["again"]):
+            for name, value in (("l1", 2e-5), ("l2", 2e-4)):
+                norm = {name: value}
+                steps = [retrain(20, **norm), prune(s, "magnitude", scope="layer")]
+                steps += [retrain(15, **norm)] if tail else []
+                cells.append(cell(c.scores(f"norms_{s}_{name}_{len(tail)}", steps)))
+        lines.append(f"| {100 * s:.0f} % | " + " | ".join(cells) + " |")
+    c.text(
+        "3_norms",
+        [*lines, "", "LeNet-300-100; L1 2e-5 and L2 2e-4, whose float networks are alike; magnitude, layer by layer."],
+    )
+
+
+def starts(c: Claims) -> None:
+    """Linear initialization beats the others."""
+    lines = ["### 4. Linear initialization of the centroids beats the others (Deep Compression)", "",
+             "| Shared values | linear | density | random | optimal (exact k-means) |", "|---|---|---|---|---|"]  # fmt: skip
+    for k in (4, 8, 16, 32):
+        cells = []
+        for init in ("linear", "density", "random", "optimal"):
+            before = [
+                retrain(20, sparsity=0.9, end=0.5, frequency=20),
+                {"kind": "cluster", "clusters": k, "init": init},
+            ]
+            after = [*before, {"kind": "finetune-centroids", "epochs": 5, "shift": 2}]
+            raw, tuned = c.scores(f"starts_{k}_{init}_raw", before), c.scores(f"starts_{k}_{init}", after)
+            cells.append(f"{raw[:, 0].mean():.2f} -> {cell(tuned)}")
+        lines.append(f"| {k} | " + " | ".join(cells) + " |")
+    c.text(
+        "4_starts",
+        [
+            *lines,
+            "",
+            "LeNet-300-100, 90 % pruned: validation accuracy after k-means -> after training of the centroids (test).",
+        ],
+    )
+
+
+def after_pruning(c: Claims) -> None:
+    """Quantization works better after pruning."""
+    lines = ["### 5. Quantization works better after pruning (Deep Compression)", "",
+             "| Bits | dense, rounded | 90 % zeros, rounded | dense, shared | 90 % zeros, shared |", "|---|---|---|---|---|"]  # fmt: skip
+    dense, sparse = [retrain(20)], [retrain(20, sparsity=0.9, end=0.5, frequency=20)]
+    for bits in (4, 3, 2):
+        cells = []
+        for way in ("rounded", "shared"):
+            for name, first in (("dense", dense), ("sparse", sparse)):
+                last = {"kind": "quantize", "weight_bits": bits} if way == "rounded" else {
+                    "kind": "cluster", "clusters": 2**bits - (name == "sparse"), "init": "linear"}  # fmt: skip
+                cells.append(cell(c.scores(f"after_{bits}_{way}_{name}", [*first, last])))
+        lines.append(f"| {bits} | " + " | ".join(cells) + " |")
+    c.text(
+        "5_after_pruning",
+        [*lines, "", "LeNet-300-100, the same 20 epochs of training before; nothing is trained after."],
+    )
+
+
+def small_dense(c: Claims) -> None:
+    """Large-sparse beats small-dense at equal non-zeros."""
+    lines = ["### 6. Large and sparse beats small and dense at as many non-zero weights (Zhu and Gupta)", "",
+             "| Non-zero weights | large, sparse | small, dense (channels pruned) |", "|---|---|---|"]  # fmt: skip
+    for share in (0.5, 0.75, 0.9):
+        name = f"small_dense_{share}"
+        dense = [prune(share, "magnitude", what="channels", scope="layer"), retrain(30)]
+        small = c.scores(f"{name}_dense", dense)
+        row = c.bench.compressed(f"run_{name}_dense_0", MLP, dense, seed=0)
+        kept = sum(x["nonzero"] for x in row["layers"])
+        sparse = c.scores(f"{name}_sparse", [retrain(30, sparsity=1 - kept / 266200, end=0.5, frequency=20)])
+        lines.append(f"| {kept:,} | {cell(sparse)} | {cell(small)} |")
+    c.text("6_small_dense", [*lines, "", "LeNet-300-100, 30 epochs each, from the trained float network."])
+
+
+def ranks(c: Claims) -> None:
+    """Taylor and OBD against magnitude, by rank against the oracle."""
+
+    def measured() -> dict[str, Any]:
+        from hwcompress.api import load
+        from hwcompress.compress import saliency
+        from hwcompress.compress.losses import CrossEntropy
+        from hwcompress.passes.pipeline import simplify
+
+        lines = ["### 7. Saliency: Spearman's rank against the oracle (Molchanov, arXiv:1611.06440)", "",
+                 "| Model | Of | magnitude | OBD | Fisher | Taylor | random |", "|---|---|---|---|---|---|---|"]  # fmt: skip
+        for model in ("lenet300_mnist", "lenet5_caffe_mnist"):
+            loaded, data = load(c.bench.model(model)), c.bench.data(model)
+            graph = simplify(loaded.graph)
+            x = loaded.input_order.apply(data["x_train"][:500].reshape(500, -1)).astype(np.float64)
+            x, loss = x.reshape(500, *graph.shape), CrossEntropy(data["y_train"][:500])
+            scores = [saliency.magnitude(graph), saliency.obd(graph, x, loss), saliency.fisher(graph, x, loss),
+                      saliency.taylor(graph, x, loss), saliency.random(graph, 0)]  # fmt: skip
+            for name in scores[0]:
+                at = np.random.default_rng(0).permutation(scores[0][name].size)[:200]
+                oracle = saliency.oracle_weights(graph, x, loss, name, at)
+                found = [saliency.spearman(s[name].ravel()[at], oracle) for s in scores]
+                lines.append(
+                    f"| {model} | 200 weights of {name.replace('|', '/')} | "
+                    + " | ".join(f"{v:.2f}" for v in found)
+                    + " |"
+                )
+            norms, taylor = saliency.channel_norms(graph), saliency.channel_taylor(graph, x, loss)
+            for name, values in saliency.oracle_channels(graph, x, loss).items():
+                lines.append(
+                    f"| {model} | all channels of {name.replace('|', '/')} | {saliency.spearman(norms[name], values):.2f} | - | - | "
+                    f"{saliency.spearman(taylor[name], values):.2f} | - |"
+                )
+        return {"text": [*lines, "", "500 training images; the oracle is the exact change of the loss."]}
+
+    c.bench.row("claim_7_ranks", "1", measured)
+
+
+def run(bench: Any) -> None:
+    """All claims."""
+    claims = Claims(bench)
+    for check in (free_half, ranks, iterative, norms, starts, after_pruning, small_dense):
+        check(claims)
