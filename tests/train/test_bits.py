@@ -99,6 +99,8 @@ def test_a_row_without_bits_is_pruned_and_nothing_saturates():
     assert form.values().tolist() == [[900.0, -0.25], [0.0, 0.0]]
     assert form.widths()[1].tolist() == [0.0, 0.0]
     assert form.type_bits(form.values()) == 13  # 3600 x 2^-2
+    assert form.type_bits(np.array([[0.5, -0.5], [0.0, 4.0]])) == 2
+    assert form.type_bits(np.array([[0.5, -1.5], [0.0, 4.0]])) == 3
 
 
 def test_no_more_than_16_bits():
