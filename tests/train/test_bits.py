@@ -203,7 +203,7 @@ def trained(price):
     graph = chain(6, random_dense(rng, 12, 6), RELU, random_dense(rng, 3, 12))
     context = context_of(graph, np.zeros(600, dtype=np.int64), Task("classes"), samples=600)
     context = replace(context, y_train=(context.x_train @ rng.normal(size=(6, 3))).argmax(axis=1))
-    step = Retrain(weight_bits=6, activation_bits=6, quantizer="hgq", epochs=12, learning_rate=0.01, bit_price=price,
+    step = Retrain(weight_bits=6, activation_bits=6, quantizer="hgq", epochs=8, learning_rate=0.015, bit_price=price,
                    keep="last")  # fmt: skip
     _, told = run_training(step, State(graph), context, 0)
     return told["ebops"], told["epochs"][-1]["score"]
