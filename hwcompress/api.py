@@ -306,25 +306,60 @@ def measure(network: Network) -> AccuracyPart:
     data, config = network.data, network.config
     if data is None:
         return AccuracyPart(metric=config.metric or "agreement", float_=None)
+    found = judged(
+        network.model,
+        config,
+        data,
+        network.tail,
+        network.hardware(data.x_test),
+        float_output(network, data.x_test),
+    )
+    return AccuracyPart(
+        metric=found.metric,
+        float_=found.before,
+        fixed=found.after,
+        samples=found.samples,
+        agreement=found.agreement,
+        sqnr_db=found.sqnr_db,
+    )
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What was made of a model, beside the model."""
+
+    metric: str
+    before: float | None  # the metric of the model
+    after: float | None
+    samples: int
+    agreement: float
+    sqnr_db: float | None
+
+
+def judged(model: Model, config: Config, data: Data, tail: Any, made: Reals, exact: Reals) -> Judged:
+    """Outputs made, before the host's part, on x_test beside the original model in onnxruntime.
+
+    made, exact: in the model's own order [samples, m]; exact: what exact arithmetic gives. tail: the host's part.
+
+    Raises:
+        BadInput: labels do not fit the model's outputs.
+    """
     from hwcompress.frontend.runtime import OnnxRunner
 
-    fixed_codes = network.hardware(data.x_test)
-    fixed = main_output(network.tail.run(fixed_codes), network.model)
-    plain = plain_input(network.model, config, data.x_test)
-    reference = main_output(OnnxRunner(network.model).run(plain), network.model)
-    fixed, reference = fixed.reshape(len(fixed), -1), reference.reshape(len(reference), -1)
-    outputs = reference.shape[1]
-    classes = outputs if reference.dtype.kind == "f" else fixed_codes.shape[1]  # the model may end in an ArgMax
+    after = main_output(tail.run(made), model)
+    before = main_output(OnnxRunner(model).run(plain_input(model, config, data.x_test)), model)
+    after, before = after.reshape(len(after), -1), before.reshape(len(before), -1)
+    classes = before.shape[1] if before.dtype.kind == "f" else made.shape[1]  # the model may end in an ArgMax
     metric = config.metric or labels.default_metric(data.y_test, classes, data.group is not None)
-    x = arrange(data.x_test, raw_input(network.model, config)).reshape(len(fixed), -1).astype(np.float64)
-    y = labels.prepared(metric, data.y_test, reference.shape, classes, data.group)
-    return AccuracyPart(
-        metric=metric,
-        float_=metrics.score(metric, reference, y, x, data.group),
-        fixed=metrics.score(metric, fixed, y, x, data.group),
-        samples=len(fixed),
-        agreement=metrics.agreement(reference, fixed),
-        sqnr_db=metrics.sqnr_db(float_output(network, data.x_test), fixed_codes),
+    x = arrange(data.x_test, raw_input(model, config)).reshape(len(after), -1).astype(np.float64)
+    y = labels.prepared(metric, data.y_test, before.shape, classes, data.group)
+    return Judged(
+        metric,
+        metrics.score(metric, before, y, x, data.group),
+        metrics.score(metric, after, y, x, data.group),
+        len(after),
+        metrics.agreement(before, after),
+        metrics.sqnr_db(exact, made),
     )
 
 

@@ -3,8 +3,6 @@
 
 import hashlib
 import math
-import os
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,29 +13,34 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwcompress import api
+from hwcompress import config as configuration
+from hwcompress.codegen.float_onnx import float_model
+from hwcompress.compress import saliency
 from hwcompress.config import Config
 from hwcompress.data import Data, load_data
 from hwcompress.errors import BadInput, quote
+from hwcompress.frontend.arrange import arrange
 from hwcompress.frontend.host import HostTail
 from hwcompress.frontend.model import Model
-from hwcompress.frontend.runtime import OnnxRunner
 from hwcompress.ir.fixed import Reals
 from hwcompress.ir.graph import Graph, Op
 from hwcompress.ops import Affine, Conv, Dense, Lookup
 from hwcompress.passes.pipeline import simplify
 from hwcompress.passes.preprocess import preprocess
+from hwcompress.recipe.apply import has_torch
 from hwcompress.recipe.recipe import Recipe, dump, expanded, find
 from hwcompress.recipe.run import Checkpoints, Ran, run_key, run_recipe
 from hwcompress.recipe.state import Context, State, Task, layer_names
 from hwcompress.report import compression_html
 from hwcompress.report.compression import CompressedAccuracy, CompressionReport, StepPart
 from hwcompress.report.curves import curves, histograms, input_mask
+from hwcompress.report.folders import replace_folder
 from hwcompress.report.schema import SCHEMA, ModelPart
 from hwcompress.report.storage import storage_part
-from hwcompress.sim import labels, metrics
+from hwcompress.sim import labels
 from hwcompress.sim.reference import run_float
 from hwcompress.storage.container import Packed, pack
-from hwcompress.stored import load_with_settings, onnx_of, stored_of
+from hwcompress.stored import load_with_settings, stored_of
 from hwcompress.version import __version__
 
 FILES = {"model.hwc", "model.onnx", "recipe.toml", "report.json", "report.html"}
@@ -67,7 +70,7 @@ class Compression:
     @cached_property
     def onnx(self) -> bytes:
         """The same network as an ONNX model."""
-        return onnx_of(stored(self.model, self.config, self.ran))
+        return float_model(stored(self.model, self.config, self.ran))
 
     def write(self, folder: str | Path) -> Path:
         """Write model.hwc, model.onnx, recipe.toml and both reports; an earlier result is replaced as a whole.
@@ -77,21 +80,15 @@ class Compression:
         """
         target = Path(folder).resolve()
         check_folder(target)
-        fresh = target.parent / f".{target.name[:80]}.{os.getpid()}.new"
-        try:
-            fresh.mkdir(parents=True)
-            (fresh / "model.hwc").write_bytes(self.packed.data)
-            (fresh / "model.onnx").write_bytes(self.onnx)
-            (fresh / "recipe.toml").write_text(dump(self.ran.recipe), encoding="utf-8")
-            text = self.report.model_dump_json(indent=2, by_alias=True)
-            (fresh / "report.json").write_text(text + "\n", encoding="utf-8")
-            (fresh / compression_html.NAME).write_text(compression_html.render(self.report), encoding="utf-8")
-            _swap(fresh, target)
-        except OSError as error:
-            raise BadInput(f"--out {quote(str(target))}: cannot be written ({error.strerror or error})") from None
-        finally:
-            shutil.rmtree(fresh, ignore_errors=True)
+        replace_folder(target, self._write)
         return target
+
+    def _write(self, folder: Path) -> None:
+        (folder / "model.hwc").write_bytes(self.packed.data)
+        (folder / "model.onnx").write_bytes(self.onnx)
+        (folder / "recipe.toml").write_text(dump(self.ran.recipe), encoding="utf-8")
+        (folder / "report.json").write_text(self.report.to_json(), encoding="utf-8")
+        (folder / compression_html.NAME).write_text(compression_html.render(self.report), encoding="utf-8")
 
 
 def compress_model(
@@ -112,8 +109,6 @@ def compress_model(
     Raises:
         HwcError: the model, the data, the recipe or an option is wrong; one clear message.
     """
-    from hwcompress import config as configuration
-
     settings = configuration.merge(config or Config(), options) if options else config or Config()
     chosen = expanded(recipe if isinstance(recipe, Recipe) else find(recipe or default_recipe()))
     if settings.data is None:
@@ -141,9 +136,7 @@ def compress_model(
 
 def default_recipe() -> str:
     """What is run where no recipe is named."""
-    from importlib.util import find_spec
-
-    return "deep-compression" if find_spec("torch") else "post-training"
+    return "deep-compression" if has_torch() else "post-training"
 
 
 def stored(model: Model, config: Config, ran: Ran) -> Any:
@@ -160,8 +153,6 @@ def make_context(
     Raises:
         BadInput: data or labels do not fit the model.
     """
-    from hwcompress.frontend.arrange import arrange
-
     calibration = api.entering(model, config, data.x_calibrate)
     x = arrange(data.x_train, api.raw_input(model, config))
     task, y = _task(model, graph, data, config, x)
@@ -174,7 +165,6 @@ def make_context(
         model.input_order,
         recipe.validation,
         config.seed,
-        None,
         say,
     )
 
@@ -232,14 +222,14 @@ def _report(model: Model, config: Config, ran: Ran, packed: Packed, context: Con
         model=ModelPart(
             name=model.name,
             sha256=model.sha256,
-            macs=_macs(context.original),
+            macs=saliency.products(context.original),
             parameters=model.parameters,
             nonzero_parameters=sum(int(np.count_nonzero(a)) for a in constants),
         ),
         recipe=ran.recipe.name,
         seed=config.seed,
         compression=storage_part(context.original, graph, packed, model.parameters),
-        accuracy=_accuracy(model, config, graph, data),
+        accuracy=_accuracy(model, config, context, graph, data),
         validation={"float": floats, "samples": len(context.split[1])},
         steps=[StepPart(**told) for told in ran.steps],
         curves=curves(floats, ran.steps, names),
@@ -253,41 +243,19 @@ def _constants(op: Dense | Conv | Affine) -> tuple[Reals, Reals]:
     return (op.scale if isinstance(op, Affine) else op.weight), op.bias
 
 
-def _macs(graph: Graph[Op]) -> int:
-    total, shape = 0, graph.shape
-    for node in graph:
-        shape = node.op.shape(shape)
-        if isinstance(node.op, Dense | Conv):
-            total += node.op.weight.size * math.prod(shape[:-1])
-    return total
-
-
-def _accuracy(model: Model, config: Config, graph: Graph[Op], data: Data) -> CompressedAccuracy:
+def _accuracy(model: Model, config: Config, context: Context, graph: Graph[Op], data: Data) -> CompressedAccuracy:
     """On the test samples, once, at the end."""
-    from hwcompress.frontend.arrange import arrange
-
     flat = api.entering(model, config, data.x_test)
-    hardware = model.output_order.apply(run_float(graph, flat))
-    before = model.output_order.apply(run_float(simplify(_entered(model, config)), flat))
-    answers = api.main_output(HostTail(model).run(hardware), model)
-    reference = api.main_output(OnnxRunner(model).run(api.plain_input(model, config, data.x_test)), model)
-    answers, reference = answers.reshape(len(answers), -1), reference.reshape(len(reference), -1)
-    classes = reference.shape[1] if reference.dtype.kind == "f" else hardware.shape[1]
-    metric = config.metric or labels.default_metric(data.y_test, classes, data.group is not None)
-    x = arrange(data.x_test, api.raw_input(model, config)).reshape(len(answers), -1).astype(np.float64)
-    y = labels.prepared(metric, data.y_test, reference.shape, classes, data.group)
+    made, exact = (model.output_order.apply(run_float(g, flat)) for g in (graph, context.original))
+    found = api.judged(model, config, data, HostTail(model), made, exact)
     return CompressedAccuracy(
-        metric=metric,
-        float_=metrics.score(metric, reference, y, x, data.group),
-        compressed=metrics.score(metric, answers, y, x, data.group),
-        samples=len(answers),
-        agreement=metrics.agreement(reference, answers),
-        sqnr_db=metrics.sqnr_db(before, hardware),
+        metric=found.metric,
+        float_=found.before,
+        compressed=found.after,
+        samples=found.samples,
+        agreement=found.agreement,
+        sqnr_db=found.sqnr_db,
     )
-
-
-def _entered(model: Model, config: Config) -> Graph[Op]:
-    return preprocess(model.graph, model.input.sample_shape, config.mean, config.std, model.input_order)
 
 
 def check_folder(folder: Path) -> None:
@@ -306,19 +274,6 @@ def check_folder(folder: Path) -> None:
             f"--out {quote(str(folder))}: a new or empty folder or an earlier result of compress wanted, "
             f"found {found}. Try: another --out"
         )
-
-
-def _swap(fresh: Path, folder: Path) -> None:
-    old = fresh.with_suffix(".old")
-    if folder.exists():
-        folder.rename(old)
-    try:
-        fresh.rename(folder)
-    except OSError:
-        if old.exists():
-            old.rename(folder)
-        raise
-    shutil.rmtree(old, ignore_errors=True)
 
 
 def _silent(_text: str, _share: float) -> None:

@@ -5,7 +5,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from hwcompress.config import Config, LayerConfig, make
 from hwcompress.errors import BadInput, quote
@@ -22,11 +22,24 @@ def load(path: str | Path) -> Config:
     """
     file = Path(path)
     where = f"config {quote(str(path))}"
+    values = read_toml(file, where, MAX_BYTES)
+    data = values.get("data")
+    if isinstance(data, str) and data and not Path(data).is_absolute():
+        values["data"] = os.path.normpath(file.parent / data)
+    return make(values, where)
+
+
+def read_toml(file: Path, where: str, limit: int) -> dict[str, Any]:
+    """What a TOML file of at most `limit` bytes holds; `where` names it in messages.
+
+    Raises:
+        BadInput: no such file, too large, or not TOML.
+    """
     try:
         raw = file.read_bytes()
-        if len(raw) > MAX_BYTES:
+        if len(raw) > limit:
             raise BadInput(f"{where}: a TOML file wanted, {len(raw)} bytes found. Try: another file")
-        values = tomllib.loads(raw.decode("utf-8"))
+        return tomllib.loads(raw.decode("utf-8"))
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise BadInput(f"{where}: cannot be read ({reason}). Try: check the name") from None
@@ -35,10 +48,6 @@ def load(path: str | Path) -> Config:
         raise BadInput(
             f"{where}: TOML wanted; {quote(reason, 120).strip(chr(39))}. Try: text values need quotes"
         ) from None
-    data = values.get("data")
-    if isinstance(data, str) and data and not Path(data).is_absolute():
-        values["data"] = os.path.normpath(file.parent / data)
-    return make(values, where)
 
 
 def dump(config: Config, folder: str | Path | None = None) -> str:

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A build directory, written as a whole or not at all."""
 
-import os
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +25,7 @@ from hwcompress.ir.fixed import Codes
 from hwcompress.ir.order import Order
 from hwcompress.ir.types import spread_channels
 from hwcompress.report import files, html
+from hwcompress.report.folders import replace_folder
 from hwcompress.report.schema import Report
 from hwcompress.verify.bench import BenchSpec, PortSpec, write_bench, write_digests
 
@@ -59,15 +58,7 @@ def emit(what: Emission, folder: Path) -> Path:
             f"--out {quote(str(folder))}: a new or empty folder or an earlier build wanted, found {found}. "
             "Try: another --out"
         )
-    fresh = folder.parent / f".{folder.name[:80]}.{os.getpid()}.new"
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        _write(what, fresh)
-        _swap(fresh, folder)
-    except OSError as error:
-        raise BadInput(f"--out {quote(str(folder))}: cannot be written ({error.strerror or error})") from None
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
+    replace_folder(folder, lambda fresh: _write(what, fresh))
     return folder
 
 
@@ -86,22 +77,7 @@ def _foreign(folder: Path) -> str:
     return ""
 
 
-def _swap(fresh: Path, folder: Path) -> None:
-    old = fresh.with_suffix(".old")
-    if folder.exists():
-        folder.rename(old)
-    try:
-        fresh.rename(folder)
-    except OSError:
-        if old.exists():
-            old.rename(folder)
-        raise
-    shutil.rmtree(old, ignore_errors=True)
-
-
 def _write(what: Emission, folder: Path) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
     backend = what.config.backend
     texts: dict[str, str] = {"config.toml": dump(what.config, folder)}
     if backend in ("verilog", "both"):

@@ -8,9 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from hwcompress.codegen.float_onnx import Ends as OnnxEnds
 from hwcompress.codegen.float_onnx import float_model
-from hwcompress.codegen.onnx_types import FLOAT, ONNX_TYPES
 from hwcompress.errors import BadInput, quote
 from hwcompress.frontend import onnx_import
 from hwcompress.frontend.model import Inspection, Model, ModelInput
@@ -50,7 +48,7 @@ def inspect(path: str | Path) -> Inspection:
     data = _stored_bytes(file)
     if data is None:
         return onnx_import.inspect(file)
-    source = onnx_of(unpack(data, f"model {quote(file.name)}"))
+    source = float_model(unpack(data, f"model {quote(file.name)}"))
     with TemporaryDirectory(prefix="hwcompress-") as folder:
         plain = Path(folder) / "model.onnx"
         plain.write_bytes(source)
@@ -80,7 +78,7 @@ def _stored_bytes(file: Path) -> bytes | None:
 def model_of(stored: Stored, name: str, sha256: str) -> Model:
     """What a stored network is to everything behind the importer."""
     ends = stored.ends
-    source = onnx_of(stored)
+    source = float_model(stored)
     return Model(
         name=name,
         sha256=sha256,
@@ -114,23 +112,3 @@ def stored_of(model: Model, graph: Graph[Op], settings: Mapping[str, Any], raw_i
         model.batch,
     )
     return Stored(model.name, replace(graph, name=model.name), ends, model.tail, settings, model.parameters)
-
-
-def onnx_of(stored: Stored) -> bytes:
-    """The same network as an ONNX model."""
-    ends = stored.ends
-    shape = ends.shape[1:] if ends.batched else ends.shape
-    return float_model(
-        stored.graph,
-        OnnxEnds(
-            ends.input,
-            [int(d) for d in shape],
-            ONNX_TYPES.get(ends.dtype, FLOAT),
-            ends.batched,
-            ends.input_order,
-            ends.output_order,
-            stored.tail,
-            ends.tail_shape,
-            ends.outputs[0],
-        ),
-    )

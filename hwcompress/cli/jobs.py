@@ -117,7 +117,7 @@ def compress_model(
         made = compression.compress_model(model, recipe=chosen, config=settings, progress=progress, work=work)
         made.write(folder)
     if json:
-        screen.say(made.report.model_dump_json(indent=2, by_alias=True))
+        screen.say(made.report.to_json().rstrip("\n"))
         return
     for part in tables.parts(made.report):
         screen.console().print(part)

@@ -7,20 +7,21 @@ model's own layout, and `codes` in the order of the hardware. The result of each
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import singledispatchmethod
 from typing import Any
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 
+from hwcompress.codegen.onnx_writer import OnnxWriter, window_attributes
 from hwcompress.codegen.taps import layer_value
 from hwcompress.engines.plan import layers
 from hwcompress.ir.fixed import Codes, FixedPoint, Overflow, Rounding
 from hwcompress.ir.graph import CodeOp, Graph
 from hwcompress.ir.order import Order
-from hwcompress.ir.types import Range, Shape
+from hwcompress.ir.types import Range
 from hwcompress.ops import AffineCodes, ConvCodes, DenseCodes, MaxPoolCodes, Requant, SumPoolCodes, Table, Window
 from hwcompress.ops.exact import FLOAT32_EXACT, partial_sum_bound
 
@@ -44,43 +45,14 @@ class Boundary:
     output_order: Order = SAME  # and back
 
 
-@dataclass
-class _Builder:
-    """Nodes and constants as they come, with counted names of our own."""
-
-    nodes: list[onnx.NodeProto] = field(default_factory=list)
-    constants: list[onnx.TensorProto] = field(default_factory=list)
-    count: int = 0
-    kind: type[np.floating[Any]] = np.float32
-    shape: Shape = ()  # of the value in the graph: [channels] or [rows, columns, channels]
-
-    def op(self, kind: str, *inputs: str, output: str = "", **attributes: Any) -> str:
-        """Append a node; the name of its result."""
-        self.count += 1
-        name = output or f"hwc_{self.count}"
-        self.nodes.append(helper.make_node(kind, list(inputs), [name], name=f"hwc_node_{self.count}", **attributes))
-        return name
+class _Builder(OnnxWriter):
+    """Operators of the integer form."""
 
     def rename(self, x: str, name: str) -> str:
         """Another name for `x`, the result of the last node."""
         assert self.nodes[-1].output[0] == x
         self.nodes[-1].output[0] = name
         return name
-
-    def constant(self, value: Any, kind: Any = None) -> str:
-        """An initializer of the present element type."""
-        self.count += 1
-        name = f"hwc_const_{self.count}"
-        array = np.asarray(value, dtype=kind or self.kind)
-        self.constants.append(numpy_helper.from_array(array, name))
-        return name
-
-    def channels(self, values: Any) -> str:
-        """A constant with one value for each channel, or for each element of a map."""
-        array = np.asarray(values)
-        if len(self.shape) == 1:
-            return self.constant(array)
-        return self.constant(array.reshape(-1, 1, 1) if array.ndim == 1 else array.transpose(2, 0, 1))
 
     def cast(self, x: str, kind: type[np.floating[Any]]) -> str:
         """Go on in another element type."""
@@ -92,27 +64,6 @@ class _Builder:
     def clip(self, x: str, lo: int, hi: int) -> str:
         """Bounds."""
         return self.op("Clip", x, self.constant(lo), self.constant(hi))
-
-    def reshape(self, x: str, dims: Sequence[int]) -> str:
-        """Other dimensions behind that of the batch."""
-        return self.op("Reshape", x, self.constant([-1, *dims], np.int64))
-
-    def ordered(self, x: str, order: Order) -> str:
-        """Rows [N, n] in another order."""
-        if order.identity:
-            return x
-        turned = self.op("Transpose", self.reshape(x, order.sizes), perm=[0, *(a + 1 for a in order.axes)])
-        return self.reshape(turned, [int(np.prod(order.sizes))])
-
-    def mapped(self, x: str) -> str:
-        """Rows in the order of the hardware as what they are."""
-        return self.op("Transpose", self.reshape(x, self.shape), perm=[0, 3, 1, 2]) if len(self.shape) > 1 else x
-
-    def flat(self, x: str) -> str:
-        """And back."""
-        if len(self.shape) == 1:
-            return x
-        return self.reshape(self.op("Transpose", x, perm=[0, 2, 3, 1]), [int(np.prod(self.shape))])
 
     @singledispatchmethod
     def add(self, op: CodeOp, x: str, span: Range) -> str:
@@ -132,13 +83,13 @@ class _Builder:
         narrow = _sum_kind(op.weight, op.bias, span) is np.float32
         y = self._conv(op.weight, op, self.cast(x, np.float32)) if narrow else self._wide(op, x, span)
         self.shape = (*op.window.grid(self.shape), len(op.weight))
-        return self.op("Add", y, self.channels(op.bias))
+        return self.op("Add", y, self.spread(op.bias))
 
     def _conv(self, weight: Codes, op: ConvCodes, x: str) -> str:
         """Without the bias."""
         each = op.channels // op.groups
         kernel = weight.reshape(-1, *op.window.kernel, each).transpose(0, 3, 1, 2)
-        return self.op("Conv", x, self.constant(kernel), group=op.groups, **_attributes(op.window))
+        return self.op("Conv", x, self.constant(kernel), group=op.groups, **window_attributes(op.window))
 
     def _wide(self, op: ConvCodes, x: str, span: Range) -> str:
         """A convolution of float32 (onnxruntime has no other) in parts whose sums stay below 2^24, added in float64."""
@@ -175,7 +126,7 @@ class _Builder:
     @add.register
     def _(self, op: AffineCodes, x: str, span: Range) -> str:
         x = self.cast(x, _sum_kind(op.scale.reshape(-1, 1), op.bias.reshape(-1), span))
-        return self.op("Add", self.op("Mul", x, self.channels(op.scale)), self.channels(op.bias))
+        return self.op("Add", self.op("Mul", x, self.spread(op.scale)), self.spread(op.bias))
 
     @add.register
     def _(self, op: MaxPoolCodes, x: str, span: Range) -> str:
@@ -189,7 +140,7 @@ class _Builder:
             x = self.op("Pad", x, pads, self.constant(op.fill))
             window = Window(window.kernel, window.stride, window.dilation)
         self.shape = (*grid, self.shape[-1])
-        return self.op("MaxPool", x, **_attributes(window))
+        return self.op("MaxPool", x, **window_attributes(window))
 
     @add.register
     def _(self, op: SumPoolCodes, x: str, span: Range) -> str:
@@ -204,7 +155,7 @@ class _Builder:
         reach = max(abs(int(span.lo.min())), abs(int(span.hi.max()))) + (1 << max(0, int(op.shifts.max())))
         wide = reach > FLOAT32_EXACT or op.format.overflow is Overflow.WRAP or int(op.shifts.min()) < 0
         x = self.cast(x, np.float64 if wide else self.kind)
-        x = self.op("Mul", x, self.channels(np.exp2(-op.shifts.astype(np.float64))))
+        x = self.op("Mul", x, self.spread(np.exp2(-op.shifts.astype(np.float64))))
         if op.format.rounding is Rounding.HALF_EVEN:
             x = self.op("Round", x)
         else:
@@ -224,16 +175,6 @@ class _Builder:
         offset = self.op("Sub", x, self.constant(kind.min_code))
         turns = self.op("Floor", self.op("Mul", offset, self.constant(1 / span)))
         return self.op("Sub", x, self.op("Mul", turns, self.constant(span)))
-
-
-def _attributes(window: Window) -> dict[str, Any]:
-    """Of Conv and MaxPool."""
-    return {
-        "kernel_shape": list(window.kernel),
-        "strides": list(window.stride),
-        "dilations": list(window.dilation),
-        "pads": [*window.before, *window.after],
-    }
 
 
 def _sum_kind(weight: Any, bias: Any, span: Range) -> type[np.floating[Any]]:

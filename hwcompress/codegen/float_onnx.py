@@ -5,91 +5,24 @@ Maps travel as [N, channels, rows, columns]; the part for the host follows as it
 """
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 from functools import singledispatchmethod
 from typing import Any
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper, version_converter
+from onnx import helper, version_converter
 
-from hwcompress.ir.fixed import Reals
-from hwcompress.ir.graph import Graph, Op
-from hwcompress.ir.order import Order
-from hwcompress.ir.types import Shape
+from hwcompress.codegen.onnx_types import FLOAT, ONNX_TYPES
+from hwcompress.codegen.onnx_writer import OnnxWriter, window_attributes
+from hwcompress.ir.graph import Op
 from hwcompress.ops import Affine, Clip, Conv, Dense, Lookup, MaxPool, SumPool, Window
+from hwcompress.storage.header import Stored
 
 OPSET, IR_VERSION = 13, 8
-SAME = Order()
 
 
-@dataclass(frozen=True, eq=False)
-class Ends:
-    """The model's own input and output around the graph."""
-
-    input_name: str
-    input_shape: Sequence[int]  # of a sample
-    input_type: int  # TensorProto.DataType
-    batched: bool
-    input_order: Order
-    output_order: Order
-    tail: bytes  # ONNX model with one input [N, *tail_shape]; b"" if the graph's output is the model's
-    tail_shape: Sequence[int]
-    output_name: str  # where there is no tail
-
-
-@dataclass
-class _Writer:
-    """Nodes and constants as they come, with counted names of our own."""
-
-    prefix: str
-    nodes: list[onnx.NodeProto] = field(default_factory=list)
-    constants: list[onnx.TensorProto] = field(default_factory=list)
-    count: int = 0
-    shape: Shape = ()  # of the value in the graph
-
-    def op(self, kind: str, *inputs: str, output: str = "", **attributes: Any) -> str:
-        """Append a node; the name of its result."""
-        self.count += 1
-        name = output or f"{self.prefix}{self.count}"
-        made = helper.make_node(kind, list(inputs), [name], name=f"{self.prefix}node_{self.count}", **attributes)
-        self.nodes.append(made)
-        return name
-
-    def constant(self, value: Any, kind: Any = np.float32) -> str:
-        """An initializer."""
-        self.count += 1
-        name = f"{self.prefix}const_{self.count}"
-        self.constants.append(numpy_helper.from_array(np.asarray(value, dtype=kind), name))
-        return name
-
-    def reshape(self, x: str, dims: Sequence[int]) -> str:
-        """Other dimensions behind that of the batch."""
-        return self.op("Reshape", x, self.constant([-1, *dims], np.int64))
-
-    def ordered(self, x: str, order: Order) -> str:
-        """Rows [N, n] in another order."""
-        if order.identity:
-            return x
-        turned = self.op("Transpose", self.reshape(x, order.sizes), perm=[0, *(a + 1 for a in order.axes)])
-        return self.reshape(turned, [math.prod(order.sizes)])
-
-    def mapped(self, x: str) -> str:
-        """Rows in raster order as what they are."""
-        return self.op("Transpose", self.reshape(x, self.shape), perm=[0, 3, 1, 2]) if len(self.shape) > 1 else x
-
-    def flat(self, x: str) -> str:
-        """And back."""
-        if len(self.shape) == 1:
-            return x
-        return self.reshape(self.op("Transpose", x, perm=[0, 2, 3, 1]), [math.prod(self.shape)])
-
-    def spread(self, values: Reals) -> str:
-        """A constant with one value for each channel, or for each element of a map."""
-        if len(self.shape) == 1:
-            return self.constant(values)
-        return self.constant(values.reshape(-1, 1, 1) if values.ndim == 1 else values.transpose(2, 0, 1))
+class _Writer(OnnxWriter):
+    """Operators of the float form."""
 
     @singledispatchmethod
     def add(self, op: Op, x: str) -> str:
@@ -107,7 +40,9 @@ class _Writer:
         each = op.channels // op.groups
         kernel = op.weight.reshape(-1, *op.window.kernel, each).transpose(0, 3, 1, 2)
         grid = op.window.grid(self.shape)
-        y = self.op("Conv", x, self.constant(kernel), self.constant(op.bias), group=op.groups, **_attributes(op.window))
+        y = self.op(
+            "Conv", x, self.constant(kernel), self.constant(op.bias), group=op.groups, **window_attributes(op.window)
+        )
         self.shape = (*grid, len(op.weight))
         return y
 
@@ -120,14 +55,14 @@ class _Writer:
             x = self.op("Pad", x, pads, self.constant(op.fill))
             window = Window(window.kernel, window.stride, window.dilation)
         self.shape = (*grid, self.shape[-1])
-        return self.op("MaxPool", x, **_attributes(window))
+        return self.op("MaxPool", x, **window_attributes(window))
 
     @add.register
     def _(self, op: SumPool, x: str) -> str:
         n, grid = self.shape[-1], op.window.grid(self.shape)
         kernel = self.constant(np.ones((n, 1, *op.window.kernel)))
         self.shape = (*grid, n)
-        return self.op("Conv", x, kernel, group=n, **_attributes(op.window))
+        return self.op("Conv", x, kernel, group=n, **window_attributes(op.window))
 
     @add.register
     def _(self, op: Affine, x: str) -> str:
@@ -201,41 +136,32 @@ _FUNCTIONS: dict[str, Any] = {
 }
 
 
-def _attributes(window: Window) -> dict[str, Any]:
-    """Of Conv and MaxPool."""
-    return {
-        "kernel_shape": list(window.kernel),
-        "strides": list(window.stride),
-        "dilations": list(window.dilation),
-        "pads": [*window.before, *window.after],
-    }
-
-
-def float_model(graph: Graph[Op], ends: Ends) -> bytes:
+def float_model(stored: Stored) -> bytes:
     """The serialized model."""
-    tail = _tail(ends.tail)
-    w = _Writer(_prefix(tail, ends.input_name), shape=graph.shape)
-    x = ends.input_name
-    if ends.input_type != TensorProto.FLOAT:
-        x = w.op("Cast", x, to=TensorProto.FLOAT)
+    graph, ends, tail = stored.graph, stored.ends, _tail(stored.tail)
+    kind = ONNX_TYPES.get(ends.dtype, FLOAT)
+    w = _Writer(_prefix(tail, ends.input), shape=graph.shape)
+    x = ends.input
+    if kind != FLOAT:
+        x = w.op("Cast", x, to=FLOAT)
     x = w.mapped(w.ordered(w.reshape(x, [graph.elements]), ends.input_order))
     for node in graph:
         x = w.add(node.op, x)
     x = w.ordered(w.flat(x), ends.output_order)
     shape = w.constant([-1, *ends.tail_shape], np.int64)
     if tail is None:
-        w.op("Reshape", x, shape, output=ends.output_name)
-        outputs = [helper.make_tensor_value_info(ends.output_name, TensorProto.FLOAT, ["N", *ends.tail_shape])]
+        w.op("Reshape", x, shape, output=ends.outputs[0])
+        outputs = [helper.make_tensor_value_info(ends.outputs[0], FLOAT, ["N", *ends.tail_shape])]
     else:
         entry = tail.graph.input[0]
-        if entry.type.tensor_type.elem_type != TensorProto.FLOAT:
+        if entry.type.tensor_type.elem_type != FLOAT:
             x = w.op("Cast", x, to=entry.type.tensor_type.elem_type)
         w.op("Reshape", x, shape, output=entry.name)
         w.nodes.extend(tail.graph.node)
         w.constants.extend(tail.graph.initializer)
         outputs = list(tail.graph.output)
-    dims = ["N", *ends.input_shape] if ends.batched else list(ends.input_shape)
-    inputs = [helper.make_tensor_value_info(ends.input_name, ends.input_type, dims)]
+    dims = ["N", *ends.shape[1:]] if ends.batched else list(ends.shape)
+    inputs = [helper.make_tensor_value_info(ends.input, kind, dims)]
     body = helper.make_graph(w.nodes, "hwcompress", inputs, outputs, w.constants)
     opsets = list(tail.opset_import) if tail is not None else [helper.make_opsetid("", OPSET)]
     model = helper.make_model(body, opset_imports=opsets, producer_name="hwcompress")

@@ -26,7 +26,7 @@ def magnitude(graph: Graph[Op]) -> ByNode:
     return {name: np.abs(op.weight) for name, op in weighted(graph).items()}
 
 
-def random(graph: Graph[Op], seed: int) -> ByNode:
+def random(graph: Graph[Op], seed: int | tuple[int, ...]) -> ByNode:
     """Uniform numbers [m, n]: the baseline."""
     rng = np.random.default_rng(seed)
     return {name: rng.random(op.weight.shape) for name, op in weighted(graph).items()}

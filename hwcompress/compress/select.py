@@ -199,7 +199,12 @@ def scheduled_sparsity(
     if step < begin:
         return initial
     updated = (step - begin) // frequency * frequency
-    return final + (initial - final) * (1.0 - updated / (end - begin)) ** power
+    return polynomial_decay(initial, final, updated / (end - begin), power)
+
+
+def polynomial_decay(initial: float, final: float, progress: float, power: float) -> float:
+    """final + (initial - final) * (1 - progress)^power, progress in 0..1."""
+    return final + (initial - final) * (1.0 - progress) ** power
 
 
 def chosen(ranks: Mapping[str, Reals], share: Shares, where: str) -> dict[str, Mask]:

@@ -18,6 +18,19 @@ def spread_channels(values: Codes, elements: int) -> Codes:
     return np.tile(values, elements // len(values))
 
 
+def image_axes(shape: Shape) -> tuple[int, int] | None:
+    """Which dimensions of a sample are rows and columns; None if it is no image.
+
+    [C, H, W] and [H, W, C] are told apart by the smaller end, which holds the channels.
+    """
+    if len(shape) == 2 and min(shape) > 1:
+        return 0, 1
+    if len(shape) != 3:
+        return None
+    axes = (1, 2) if shape[0] <= shape[2] else (0, 1)
+    return axes if min(shape[a] for a in axes) > 1 else None
+
+
 @dataclass(frozen=True, slots=True)
 class TensorType:
     """Shape and code type of a value, with one more exponent per channel.

@@ -3,9 +3,10 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import Any
 
-from hwcompress.errors import BadInput, ToolFailed
+from hwcompress.errors import ToolFailed
 from hwcompress.recipe.correcting import run_correct, run_digits, run_equalize
 from hwcompress.recipe.factoring import run_low_rank
 from hwcompress.recipe.pruning import run_prune
@@ -13,8 +14,6 @@ from hwcompress.recipe.quantizing import run_quantize
 from hwcompress.recipe.sharing import run_cluster
 from hwcompress.recipe.state import Context, State
 from hwcompress.recipe.steps import Cluster, Correct, Digits, Equalize, LowRank, Prune, Quantize, Step, Training
-
-S = TypeVar("S", bound=Step)
 
 
 @dataclass(frozen=True)
@@ -36,8 +35,8 @@ WITHOUT_TRAINING: Mapping[type[Step], Callable[[Any, State, Context], tuple[Stat
 }
 
 
-def apply(step: Step, state: State, context: Context, index: int) -> Done:
-    """Take one step.
+def apply(step: Step, state: State, context: Context, index: int, checkpoint: Path | None = None) -> Done:
+    """Take one step. checkpoint: where a training keeps its epochs.
 
     Raises:
         BadInput: its numbers do not fit the network or the data.
@@ -49,11 +48,15 @@ def apply(step: Step, state: State, context: Context, index: int) -> Done:
         need_torch(step.name)
         from hwcompress.recipe.training import run_training
 
-        return Done(step, *run_training(step, state, context, index))
-    run = WITHOUT_TRAINING.get(type(step))
-    if run is None:
-        raise BadInput(f"{step.name}: not available in this version")
-    return Done(step, *run(step, state, context))
+        return Done(step, *run_training(step, state, context, index, checkpoint))
+    return Done(step, *WITHOUT_TRAINING[type(step)](step, state, context))
+
+
+def has_torch() -> bool:
+    """Whether training is possible."""
+    from importlib.util import find_spec
+
+    return find_spec("torch") is not None
 
 
 def need_torch(what: str) -> None:
@@ -62,9 +65,7 @@ def need_torch(what: str) -> None:
     Raises:
         ToolFailed: it is not.
     """
-    from importlib.util import find_spec
-
-    if find_spec("torch") is None:
+    if not has_torch():
         raise ToolFailed(
             f"{what}: package 'torch' wanted, not installed. Try: pip install 'hwcompress[train]', "
             "or --recipe post-training, which does without"

@@ -9,14 +9,14 @@ import numpy as np
 
 from hwcompress.compress import saliency
 from hwcompress.compress.prune import lamp
-from hwcompress.compress.select import Scores
+from hwcompress.compress.select import Scores, weighted
 from hwcompress.compress.structured import Link, channels, links, prune_channels
 from hwcompress.errors import BadInput
 from hwcompress.ir.fixed import Reals
 from hwcompress.ir.graph import Graph, Op
 from hwcompress.recipe.criteria import weight_scores
 from hwcompress.recipe.objective import objective
-from hwcompress.recipe.state import Context, State, each_layer, layer_names, weighted
+from hwcompress.recipe.state import Context, State, each_layer, layer_names
 from hwcompress.recipe.steps import LayerStep, Prune
 
 

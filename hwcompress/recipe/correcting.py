@@ -9,11 +9,12 @@ from hwcompress.compress.digits import digits_of, price_digits
 from hwcompress.compress.equalize import equalize
 from hwcompress.compress.gptq import quantize_gptq
 from hwcompress.compress.moments import correct_bias, correct_moments
+from hwcompress.compress.select import weighted
 from hwcompress.errors import BadInput
 from hwcompress.ir.graph import Graph, Op
 from hwcompress.recipe.factoring import untyped
-from hwcompress.recipe.quantizing import reference_settings
-from hwcompress.recipe.state import Context, State, each_layer, layer_names, weighted
+from hwcompress.recipe.quantizing import merged, reference_settings
+from hwcompress.recipe.state import Context, State, each_layer, layer_names
 from hwcompress.recipe.steps import Correct, Digits, Equalize
 
 
@@ -65,9 +66,8 @@ def run_digits(step: Digits, state: State, context: Context) -> tuple[State, dic
         graph = quantize_gptq(state.graph, context.calibration, kinds, settings=how)
     names = layer_names(graph)
     before, after = digits_of(state.graph, bits), digits_of(graph, bits)
-    layers = {n: dict(row) for n, row in state.settings.get("layers", {}).items()}
-    for n, each in bits.items():
-        layers[names[n]] = {**layers.get(names[n], {}), "weight_bits": max(2, each)}
+    rows = {names[n]: {"weight_bits": max(2, each)} for n, each in bits.items()}
+    layers = merged(state.settings.get("layers", {}), rows)
     settings = {**state.settings, "per_channel": True, "layers": layers}
     told = {"digits": {names[n]: [before[n], after[n]] for n in bits}}
     return State(graph, state.shared - bits.keys(), settings), told

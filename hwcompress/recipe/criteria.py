@@ -3,16 +3,14 @@
 
 from collections.abc import Callable
 
-import numpy as np
-
 from hwcompress.compress import saliency
 from hwcompress.compress.prune import importance, lamp
 from hwcompress.compress.recipe import spread
-from hwcompress.compress.select import Scores
+from hwcompress.compress.select import Scores, weighted
 from hwcompress.compress.stages import stages
 from hwcompress.ir.graph import Graph, Op
 from hwcompress.recipe.objective import objective
-from hwcompress.recipe.state import Context, weighted
+from hwcompress.recipe.state import Context
 
 
 def weight_scores(method: str, graph: Graph[Op], context: Context) -> Scores:
@@ -39,8 +37,7 @@ def _lamp(graph: Graph[Op], context: Context) -> Scores:
 
 
 def _random(graph: Graph[Op], context: Context) -> Scores:
-    rng = np.random.default_rng([context.seed, 2])
-    return {n: rng.random(op.weight.shape) for n, op in weighted(graph).items()}
+    return saliency.random(graph, (context.seed, 2))
 
 
 def _obd(graph: Graph[Op], context: Context) -> Scores:

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from hwcompress.compress.lowrank import Way, decompose, low_rank, rank_of, rank_within, singular_values
-from hwcompress.compress.select import uses
+from hwcompress.compress.select import uses, weighted
 from hwcompress.errors import BadInput
 from hwcompress.ir.fixed import Reals
 from hwcompress.ir.graph import Graph, Op
 from hwcompress.ops import Conv, Dense
-from hwcompress.recipe.state import Context, State, each_layer, layer_names, weighted
+from hwcompress.recipe.state import Context, State, each_layer, layer_names
 from hwcompress.recipe.steps import LayerStep, LowRank
 
 

@@ -1,27 +1,37 @@
 # SPDX-License-Identifier: Apache-2.0
 """The prune step: criterion, scope, pattern, and the searches for what each layer bears."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
-import numpy as np
-
+from hwcompress.compress import saliency
 from hwcompress.compress.gptq import sparsegpt
 from hwcompress.compress.groups import Folding, prune_groups
 from hwcompress.compress.obs import prune_obs
 from hwcompress.compress.prune import lamp, prune_threshold
-from hwcompress.compress.select import Scores, prune_banks, prune_blocks, prune_nm, uses, zero_least, zero_share
+from hwcompress.compress.select import (
+    Scores,
+    prune_banks,
+    prune_blocks,
+    prune_nm,
+    weighted,
+    zero_least,
+    zero_share,
+)
 from hwcompress.errors import BadInput
 from hwcompress.ir.graph import Graph, Op
 from hwcompress.recipe.channels import run_channels
 from hwcompress.recipe.criteria import weight_scores
+from hwcompress.recipe.factoring import work
 from hwcompress.recipe.quantizing import reference_settings
 from hwcompress.recipe.search import greedy, qualities
-from hwcompress.recipe.state import Context, State, each_layer, layer_names, weighted
+from hwcompress.recipe.state import Context, State, each_layer, layer_names
 from hwcompress.recipe.steps import LayerStep, Prune
 
 Told = dict[str, Any]
+ON_HESSIANS = {"obs": prune_obs, "sparsegpt": sparsegpt}
 
 
 def run_prune(step: Prune, state: State, context: Context) -> tuple[Prune, State, Told]:
@@ -69,14 +79,10 @@ _SAVES = {
 def _before_and_after(before: Graph[Op], after: Graph[Op]) -> Told:
     """Weights of all layers, and products of a sample, zeros included and without them."""
     graphs = (before, after)
-    counts = [
-        {n: (op.weight.size, int(np.count_nonzero(op.weight)), uses(g)[n]) for n, op in weighted(g).items()}
-        for g in graphs
-    ]
     return {
-        "weights": [sum(size for size, _, _ in each.values()) for each in counts],
-        "products": [sum(size * used for size, _, used in each.values()) for each in counts],
-        "nonzero_products": [sum(kept * used for _, kept, used in each.values()) for each in counts],
+        "weights": [sum(op.weight.size for op in weighted(g).values()) for g in graphs],
+        "products": [saliency.products(g) for g in graphs],
+        "nonzero_products": [work(g) for g in graphs],
     }
 
 
@@ -89,7 +95,8 @@ def _searched(step: Prune, state: State, context: Context) -> tuple[Prune, Told]
         found, curves = qualities(graph, sorted(own), context.score, step.tolerance / 100)
         layers = {names[n]: LayerStep(quality=q) for n, q in found.items()}
         return step.model_copy(update={"search": "none", "quality": None, "layers": layers}), {"sensitivity": curves}
-    shares, trail = greedy(graph, sorted(own), scores_of(step, state, context), context.score, step.tolerance / 100)
+    scores = weight_scores(step.method, graph, context)
+    shares, trail = greedy(graph, sorted(own), scores, context.score, step.tolerance / 100)
     layers = {names[n]: LayerStep(sparsity=share) for n, share in shares.items()}
     return step.model_copy(update={"search": "none", "sparsity": None, "layers": layers}), {"search": trail}
 
@@ -102,16 +109,19 @@ def _pruned(step: Prune, state: State, context: Context) -> Graph[Op]:
         graph = prune_threshold(graph, quality)
     if step.pattern:
         return _patterned(step, graph, own, context)
-    shares = _shares(step, replace(state, graph=graph), own, context)
+    scores = cache(lambda: weight_scores(step.method, graph, context))
+    shares = _shares(step, graph, own, scores)
     if not shares:
         return graph
-    if step.method in ("obs", "sparsegpt"):
-        solve = prune_obs if step.method == "obs" else sparsegpt
+    if step.method in ON_HESSIANS:
+        solve = ON_HESSIANS[step.method]
         return solve(graph, context.calibration, shares, settings=reference_settings(graph, context))
-    return zero_least(graph, scores_of(step, replace(state, graph=graph), context), shares)
+    return zero_least(graph, scores(), shares)
 
 
-def _shares(step: Prune, state: State, own: Mapping[str, LayerStep], context: Context) -> dict[str, float]:
+def _shares(
+    step: Prune, graph: Graph[Op], own: Mapping[str, LayerStep], scores: Callable[[], Scores]
+) -> dict[str, float]:
     """Sparsity of every layer; a global one is shared out by the ranking of all weights."""
     given = {n: l.sparsity for n, l in own.items() if l.sparsity is not None}
     if step.sparsity is None:
@@ -119,26 +129,20 @@ def _shares(step: Prune, state: State, own: Mapping[str, LayerStep], context: Co
     rest = [n for n in own if n not in given]
     if step.scope == "layer":
         return {**dict.fromkeys(rest, step.sparsity), **given}
-    scores = scores_of(step, state, context)
-    if step.method in ("obs", "sparsegpt"):
-        scores = {n: lamp(s) for n, s in scores.items()}
-    zeros = weighted(zero_least(state.graph, {n: scores[n] for n in rest}, step.sparsity))
+    found = scores()
+    ranks = {n: lamp(found[n]) if step.method in ON_HESSIANS else found[n] for n in rest}
+    zeros = weighted(zero_least(graph, ranks, step.sparsity))
     return {**{n: zero_share(zeros[n].weight) for n in rest}, **given}
-
-
-def scores_of(step: Prune, state: State, context: Context) -> Scores:
-    """What every weight is worth, by the step's criterion."""
-    return weight_scores(step.method, state.graph, context)
 
 
 def _patterned(step: Prune, graph: Graph[Op], own: Mapping[str, LayerStep], context: Context) -> Graph[Op]:
     """N:M, blocks, banks or what one multiplier serves."""
     pattern = step.pattern
-    chosen = {n: s for n, s in scores_of(step, State(graph), context).items() if n in own}
+    chosen = {n: s for n, s in weight_scores(step.method, graph, context).items() if n in own}
     if ":" in pattern:
         n, m = (int(part) for part in pattern.split(":"))
-        if step.method in ("obs", "sparsegpt"):
-            solve = prune_obs if step.method == "obs" else sparsegpt
+        if step.method in ON_HESSIANS:
+            solve = ON_HESSIANS[step.method]
             each = dict.fromkeys(own, (n, m))
             return solve(graph, context.calibration, pattern=each, settings=reference_settings(graph, context))
         return prune_nm(graph, n, m, chosen)

@@ -12,13 +12,13 @@ from hwcompress.compress.calibrate import Request, calibrate
 from hwcompress.compress.gptq import quantize_gptq
 from hwcompress.compress.grids import Binary, Fixed, Kind, Ternary
 from hwcompress.compress.obs import quantize_obq
-from hwcompress.compress.quantize import Quantizer, Types
+from hwcompress.compress.quantize import Types
 from hwcompress.compress.reconstruct import Settings
-from hwcompress.compress.select import with_weights
+from hwcompress.compress.select import weighted, with_weights
 from hwcompress.compress.stages import stages
 from hwcompress.ir.graph import CodeOp, Graph, Node, Op
 from hwcompress.ops import Conv, ConvCodes, Dense, DenseCodes
-from hwcompress.recipe.state import Context, State, each_layer, layer_names, weighted
+from hwcompress.recipe.state import Context, State, each_layer, layer_names
 from hwcompress.recipe.steps import LayerStep, Quantize
 
 SOLVERS = {"gptq": quantize_gptq, "obq": quantize_obq, "adaround": adaround}
@@ -39,7 +39,7 @@ def run_quantize(step: Quantize, state: State, context: Context) -> tuple[State,
     settings: dict[str, Any] = {**state.settings, "per_channel": True}
     if step.activation_bits is not None:
         graph, settings = typed(graph, context, step.activation_bits, own, layers)
-    settings["layers"] = _merged(state.settings.get("layers", {}), settings.get("layers", {}), layers)
+    settings["layers"] = merged(state.settings.get("layers", {}), settings.get("layers", {}), layers)
     return replace(state, graph=graph, settings=settings), {"weight_bits": bits}
 
 
@@ -74,12 +74,11 @@ def typed(
     each = {layer: own[node].activation_bits or bits if node in own else bits for layer, node in nodes.items()}
     weights = {layer: int(layers[layer]["weight_bits"]) if layer in layers else 8 for layer in nodes}
     choice = calibrate(graph, context.calibration, Request(weights, {**each, "input": bits}))
-    return with_biases(graph, choice.types, context), settings_of(graph, choice.types)
+    return with_biases(graph, choice.quantized.graph), settings_of(graph, choice.types)
 
 
-def with_biases(graph: Graph[Op], types: Types, context: Context) -> Graph[Op]:
+def with_biases(graph: Graph[Op], quantized: Graph[CodeOp]) -> Graph[Op]:
     """Biases as the integer form has them, corrected for the mean error of what rounding does."""
-    quantized = Quantizer(graph, context.calibration).run(types).graph
     products = {n.name: n for n in quantized if isinstance(n.op, DenseCodes | ConvCodes)}
     return replace(graph, nodes=tuple(_with_bias(node, products.get(node.name), quantized) for node in graph))
 
@@ -109,7 +108,8 @@ def settings_of(graph: Graph[Op], types: Types) -> dict[str, Any]:
     }
 
 
-def _merged(*tables: Mapping[str, Any]) -> dict[str, Any]:
+def merged(*tables: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of layers; a later table adds to the rows of those before it, and wins."""
     out: dict[str, dict[str, Any]] = {}
     for table in tables:
         for name, row in table.items():

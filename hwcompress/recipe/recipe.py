@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """A recipe: an ordered list of steps, as a TOML file, as one of the ready ones, or from options."""
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
 from hwcompress.config_errors import explain, nearest
-from hwcompress.config_file import toml_string, toml_value
+from hwcompress.config_file import read_toml, toml_string, toml_value
 from hwcompress.errors import BadInput, quote
 from hwcompress.recipe.steps import KINDS, LayerStep, Prune, Retrain, Step, fields
 
@@ -61,17 +60,7 @@ def load(path: Path) -> Recipe:
         BadInput: no such file, not TOML, unknown steps or fields, illegal values.
     """
     where = f"recipe {quote(path.name if path.parent == READY else str(path))}"
-    try:
-        raw = path.read_bytes()
-        if len(raw) > MAX_BYTES:
-            raise BadInput(f"{where}: a TOML file wanted, {len(raw)} bytes found. Try: another file")
-        values = tomllib.loads(raw.decode("utf-8"))
-    except OSError as error:
-        raise BadInput(f"{where}: cannot be read ({error.strerror or error}). Try: check the name") from None
-    except (ValueError, RecursionError) as error:
-        reason = "not UTF-8 text" if isinstance(error, UnicodeDecodeError) else str(error)
-        raise BadInput(f"{where}: TOML wanted; {quote(reason, 120).strip(chr(39))}. Try: text needs quotes") from None
-    return make(values, where, path.stem)
+    return make(read_toml(path, where, MAX_BYTES), where, path.stem)
 
 
 def make(values: Mapping[str, Any], where: str, name: str) -> Recipe:

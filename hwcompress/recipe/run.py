@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from hwcompress.compress.select import weighted
 from hwcompress.compress.structured import remove_dead
 from hwcompress.errors import BadInput, HwcError
 from hwcompress.recipe.apply import Done, apply, need_torch
 from hwcompress.recipe.recipe import Recipe, dump
-from hwcompress.recipe.state import Context, State, weighted
+from hwcompress.recipe.state import Context, State
 from hwcompress.recipe.steps import KINDS, Step
 from hwcompress.storage.container import Ends, Stored, pack, rounded, unpack
 from hwcompress.version import __version__
@@ -104,7 +105,7 @@ def run_recipe(recipe: Recipe, state: State, context: Context, checkpoints: Chec
         done = checkpoints.load(index) if checkpoints else None
         if done is None:
             where = checkpoints.training(index) if checkpoints else None
-            done = _taken(step, state, replace(context, checkpoint=where), index)
+            done = _taken(step, state, context, index, where)
             if checkpoints:
                 checkpoints.save(index, done)
         state = done.state
@@ -120,10 +121,10 @@ def _shrunk(state: State) -> State:
     return replace(state, graph=rounded(remove_dead(state.graph)))
 
 
-def _taken(step: Step, state: State, context: Context, index: int) -> Done:
+def _taken(step: Step, state: State, context: Context, index: int, checkpoint: Path | None) -> Done:
     context.say(f"step {index + 1}: {step.name}", 0.0)
     try:
-        done = apply(step, state, context, index)
+        done = apply(step, state, context, index, checkpoint)
     except HwcError as error:
         raise type(error)(f"recipe step {index + 1} ({step.name}): {error}") from None
     except ValueError as error:

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from hwcompress.compress.select import with_weights
+from hwcompress.compress.select import weighted, with_weights
 from hwcompress.compress.structured import channels, remove_dead
 from hwcompress.errors import BadInput
 from hwcompress.ir.graph import Graph, Op
 from hwcompress.recipe.sharing import round_biases
-from hwcompress.recipe.state import Context, State, each_layer, layer_names, weighted
+from hwcompress.recipe.state import Context, State, each_layer, layer_names
 from hwcompress.recipe.steps import Hash, Retrain, SoftSharing, Training
 from hwcompress.train.decay import biased_hooks
 from hwcompress.train.gates import Gated, l0_hooks

@@ -4,7 +4,6 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -19,6 +18,7 @@ from hwcompress.ir.graph import Graph, Op
 from hwcompress.ir.order import Order
 from hwcompress.ops import Conv, Dense
 from hwcompress.recipe.steps import LayerStep, Step
+from hwcompress.sim.metrics import share
 from hwcompress.sim.reference import run_float
 
 Kind: TypeAlias = Literal["classes", "binary", "values"]
@@ -44,14 +44,10 @@ class Task:
     def score(self, y: Reals, target: NDArray[Any]) -> float:
         """Share of right decisions of answers y [n, m]; of values minus the mean squared error: more is better."""
         if self.kind == "classes":
-            return _share(y.argmax(axis=1) == target)
+            return share(y.argmax(axis=1), target)
         if self.kind == "binary":
-            return _share((y > (0.0 if self.logits else 0.5)) == (target.reshape(y.shape) > 0.5))
+            return share(y > (0.0 if self.logits else 0.5), target.reshape(y.shape) > 0.5)
         return -float(np.mean((y - target.reshape(y.shape)) ** 2))
-
-
-def _share(hits: NDArray[np.bool_]) -> float:
-    return int(np.count_nonzero(hits)) / max(1, hits.size)
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +62,6 @@ class Context:
     input_order: Order  # from the flat sample to the graph's
     validation: float  # share of the training samples that choices are made on
     seed: int
-    checkpoint: Path | None = None  # of a training that goes on over several epochs
     say: Say = field(default=lambda _text, _share: None)
 
     @cached_property
@@ -99,11 +94,6 @@ class Context:
         """Of a network on the validation samples."""
         x, y = self.validated
         return self.task.score(run_float(graph, x.reshape(len(x), -1)), y)
-
-
-def weighted(graph: Graph[Op]) -> dict[str, Dense | Conv]:
-    """Layers with a matrix of weights, by node."""
-    return {node.name: node.op for node in graph if isinstance(node.op, Dense | Conv)}
 
 
 def layer_names(graph: Graph[Op]) -> dict[str, str]:

@@ -3,15 +3,16 @@
 
 from collections.abc import Callable
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
+from hwcompress.compress.select import weighted, zero_share
 from hwcompress.errors import BadInput
 from hwcompress.recipe.quantized_training import quantized, quantizes
 from hwcompress.recipe.sparse_training import Sparse, sparse, together
-from hwcompress.recipe.state import Context, State, each_layer, weighted
+from hwcompress.recipe.state import Context, State, each_layer
 from hwcompress.recipe.steps import FinetuneCentroids, Training
 from hwcompress.train.forms import Shared
 from hwcompress.train.loop import Epoch, Hooks, Schedule, Trained, train
@@ -21,7 +22,9 @@ from hwcompress.train.pruning import Gradual
 from hwcompress.train.samples import Samples
 
 
-def run_training(step: Training, state: State, context: Context, index: int) -> tuple[State, dict[str, Any]]:
+def run_training(
+    step: Training, state: State, context: Context, index: int, checkpoint: Path | None = None
+) -> tuple[State, dict[str, Any]]:
     """The state after training, and what is worth telling.
 
     Raises:
@@ -45,7 +48,7 @@ def run_training(step: Training, state: State, context: Context, index: int) -> 
         _schedule(step, context, index),
         context.task.score,
         together([_hooks(step, state), extra.hooks(module)]),
-        context.checkpoint,
+        checkpoint,
         _progress(step, context),
     )
     after, told = extra.finish(module, state)
@@ -99,7 +102,7 @@ def _hooks(step: Training, state: State) -> Hooks:
     own = {name: layer.sparsity for name, layer in each_layer(step, state.graph).items() if layer.sparsity is not None}
     if step.sparsity is None and not own:
         return Hooks()
-    initial = {name: 1.0 - np.count_nonzero(op.weight) / op.weight.size for name, op in weighted(state.graph).items()}
+    initial = {name: zero_share(op.weight) for name, op in weighted(state.graph).items()}
     final: Any = step.sparsity
     if step.scope == "layer" or own:
         final = own if step.sparsity is None else {**dict.fromkeys(initial, step.sparsity), **own}

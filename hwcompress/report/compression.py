@@ -10,8 +10,8 @@ from rich.text import Text
 
 from hwcompress.report.curves import Curves, Histogram, InputMask
 from hwcompress.report.schema import SCHEMA, ModelPart, Part, Real
-from hwcompress.report.table import new_table, titled
-from hwcompress.report.text import count, real, score, shown
+from hwcompress.report.table import new_table, scores, titled
+from hwcompress.report.text import count, shown
 
 
 class StorageLayer(Part):
@@ -88,6 +88,10 @@ class CompressionReport(Part):
     input_mask: InputMask | None = None
     notes: list[str] = Field(default_factory=list)
 
+    def to_json(self) -> str:
+        """The report as text: the same report gives the same bytes."""
+        return self.model_dump_json(indent=2, by_alias=True) + "\n"
+
 
 def parts(report: CompressionReport) -> list[RenderableType]:
     """The tables of a report."""
@@ -143,17 +147,7 @@ def _score(value: object) -> str:
 def accuracy(report: CompressionReport) -> RenderableType | None:
     """Before and after."""
     a = report.accuracy
-    if not a.samples:
-        return None
-    table = new_table(["Metric"], ["Float", "Compressed", "Agreement", "SQNR"])
-    table.add_row(
-        shown(a.metric or "-"),
-        score(a.float_, a.metric),
-        score(a.compressed, a.metric),
-        real(a.agreement, 2, " %"),
-        real(a.sqnr_db, 1, " dB"),
-    )
-    return titled(f"Accuracy: {count(a.samples)} test samples", table)
+    return scores(a, "Compressed", a.compressed, "test samples") if a.samples else None
 
 
 def notes(report: CompressionReport) -> RenderableType | None:

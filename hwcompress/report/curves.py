@@ -8,6 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from hwcompress.compress.stages import stages
+from hwcompress.ir import types
 from hwcompress.ir.fixed import Reals
 from hwcompress.ir.graph import Graph, Op
 from hwcompress.ir.order import Order
@@ -176,14 +177,6 @@ def input_mask(graph: Graph[Op], sample_shape: Shape, order: Order) -> InputMask
 
 
 def image_axes(shape: Shape) -> tuple[int, int] | None:
-    """Which dimensions of a sample are rows and columns; None if it is no image.
-
-    [C, H, W] and [H, W, C] are told apart by the smaller end, which holds the channels.
-    """
-    if len(shape) == 2:
-        axes = (0, 1)
-    elif len(shape) == 3:
-        axes = (1, 2) if shape[0] <= shape[2] else (0, 1)
-    else:
-        return None
-    return axes if all(LEAST_SIDE <= shape[a] <= MOST_SIDE for a in axes) else None
+    """Which dimensions of a sample are rows and columns (types.image_axes); None if it is no image worth a picture."""
+    axes = types.image_axes(shape)
+    return axes if axes and all(LEAST_SIDE <= shape[a] <= MOST_SIDE for a in axes) else None

@@ -2,6 +2,7 @@
 """A report on the terminal, in the shape of a vendor's utilization report."""
 
 from collections.abc import Iterable
+from typing import Protocol
 
 from rich.box import ASCII2
 from rich.console import Console, Group, RenderableType
@@ -16,6 +17,16 @@ EXACT = ("dsp", "bram18")
 GOOD, BAD = "green", "bold red"
 SHOWN = 3  # failures listed of a run
 FAILURE = 240  # characters of one
+
+
+class Scored(Protocol):
+    """The accuracy of something beside that of the float model it was made of."""
+
+    metric: str | None
+    float_: float | None
+    samples: int
+    agreement: float | None
+    sqnr_db: float | None
 
 
 def new_table(left: Iterable[str], right: Iterable[str]) -> Table:
@@ -100,17 +111,20 @@ def timing(report: Report) -> RenderableType:
 def accuracy(report: Report) -> RenderableType | None:
     """Float against fixed point."""
     a = report.accuracy
-    if not a.samples:
-        return None
-    table = new_table(["Metric"], ["Float", "Fixed", "Agreement", "SQNR"])
+    return scores(a, "Fixed", a.fixed, "samples") if a.samples else None
+
+
+def scores(a: Scored, title: str, after: float | None, what: str) -> RenderableType:
+    """The float model beside what was made of it."""
+    table = new_table(["Metric"], ["Float", title, "Agreement", "SQNR"])
     table.add_row(
         shown(a.metric or "-"),
         score(a.float_, a.metric),
-        score(a.fixed, a.metric),
+        score(after, a.metric),
         real(a.agreement, 2, " %"),
         real(a.sqnr_db, 1, " dB"),
     )
-    return titled(f"Accuracy: {count(a.samples)} samples", table)
+    return titled(f"Accuracy: {count(a.samples)} {what}", table)
 
 
 def layers(report: Report) -> RenderableType | None:

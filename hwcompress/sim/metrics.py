@@ -19,14 +19,14 @@ def decisions(y: Reals) -> NDArray[Any]:
     return flat.argmax(axis=1) if flat.shape[1] > 1 else (flat[:, 0] > 0.5).astype(np.int64)
 
 
-def _share(a: NDArray[Any], b: NDArray[Any]) -> float:
+def share(a: NDArray[Any], b: NDArray[Any]) -> float:
     """Share of equal entries."""
     return int(np.count_nonzero(np.equal(a, b))) / max(1, a.size)
 
 
 def agreement(a: Reals, b: Reals) -> float:
     """Share of samples with the same decision, percent."""
-    return 100.0 * _share(decisions(a), decisions(b))
+    return 100.0 * share(decisions(a), decisions(b))
 
 
 def sqnr_db(reference: Reals, y: Reals) -> float | None:
@@ -68,7 +68,7 @@ def score(
         return None
     if metric in ("top1", "binary"):
         several = labels.ndim > 1
-        return 100.0 * _share((y > 0.5).astype(np.int64) if several else decisions(y), labels)
+        return 100.0 * share((y > 0.5).astype(np.int64) if several else decisions(y), labels)
     return _regression(metric, y, labels)
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from hwcompress.compress.prune import lamp, smallest
+from hwcompress.compress.prune import lamp
+from hwcompress.compress.select import Mask, chosen, polynomial_decay
 from hwcompress.ir.fixed import Reals
 from hwcompress.train.forms import Masked
 from hwcompress.train.module import NetworkModule
@@ -26,8 +27,8 @@ class Gradual:
 
     def share(self, initial: float, final: float, progress: float) -> float:
         """Sparsity at a share of all steps."""
-        left = 1.0 - min(1.0, max(0.0, (progress - self.begin) / (self.end - self.begin)))
-        return final + (initial - final) * left**self.power
+        done = min(1.0, max(0.0, (progress - self.begin) / (self.end - self.begin)))
+        return polynomial_decay(initial, final, done, self.power)
 
     def __call__(self, module: NetworkModule, step: int, steps: int) -> None:
         """Before a training step."""
@@ -44,21 +45,13 @@ class Gradual:
             keep = torch.tensor(~gone & (weights[name] != 0), dtype=forms[name].mask.dtype)
             forms[name].mask.copy_(keep)
 
-    def _chosen(
-        self, weights: Mapping[str, Reals], progress: float
-    ) -> "dict[str, np.ndarray[tuple[int, ...], np.dtype[np.bool_]]]":
-        """What goes."""
+    def _chosen(self, weights: Mapping[str, Reals], progress: float) -> dict[str, Mask]:
+        """What goes: within each layer by magnitude, of all together by LAMP."""
+        sizes = {name: np.abs(w) for name, w in weights.items()}
         if isinstance(self.final, Mapping):
             final = self.final
-            return {
-                name: smallest(w, round(self.share(self.initial[name], final[name], progress) * w.size))
-                for name, w in weights.items()
-                if name in final
-            }
-        sizes = {name: w.size for name, w in weights.items()}
-        total = sum(sizes.values())
-        start = sum(self.initial[name] * size for name, size in sizes.items()) / max(1, total)
-        count = round(self.share(start, self.final, progress) * total)
-        scores = np.concatenate([lamp(np.abs(w)).ravel() for w in weights.values()])
-        parts = np.split(smallest(scores, count), np.cumsum(list(sizes.values()))[:-1])
-        return {name: part.reshape(w.shape) for (name, w), part in zip(weights.items(), parts, strict=True)}
+            shares = {n: self.share(self.initial[n], final[n], progress) for n in weights if n in final}
+            return chosen(sizes, shares, "sparsity")
+        total = sum(w.size for w in weights.values())
+        start = sum(self.initial[name] * w.size for name, w in weights.items()) / max(1, total)
+        return chosen({n: lamp(w) for n, w in sizes.items()}, self.share(start, self.final, progress), "sparsity")

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from hwcompress.ir.order import Order
-from hwcompress.ir.types import Shape
+from hwcompress.ir.types import Shape, image_axes
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,19 +52,6 @@ class Samples:
             if shift:
                 x = shifted(x, torch.tensor(rng.integers(-shift, shift + 1, (len(x), 2))))
             yield self.inputs(x), None if self.y is None else self.y[which]
-
-
-def image_axes(shape: Shape) -> tuple[int, int] | None:
-    """Which dimensions of a sample are rows and columns; None if it is no image.
-
-    [C, H, W] and [H, W, C] are told apart by the smaller end, which holds the channels.
-    """
-    if len(shape) == 2 and min(shape) > 1:
-        return 0, 1
-    if len(shape) != 3:
-        return None
-    axes = (1, 2) if shape[0] <= shape[2] else (0, 1)
-    return axes if min(shape[a] for a in axes) > 1 else None
 
 
 def shifted(x: Tensor, by: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ import onnx
 import onnxruntime as ort
 import pytest
 
-from hwcompress.codegen.float_onnx import Ends, float_model
+from hwcompress.codegen.float_onnx import float_model
 from hwcompress.frontend.onnx_import import load
 from hwcompress.ir.graph import Graph, Op
 from hwcompress.ir.order import Order
@@ -18,6 +18,7 @@ from hwcompress.ops import Affine, Clip, Dense, Lookup, MaxPool, Window
 from hwcompress.ops.lookup import FUNCTIONS
 from hwcompress.passes.pipeline import simplify
 from hwcompress.sim.reference import run_float
+from hwcompress.storage.header import Ends, Stored
 from tests.compress.maps import network, random_network
 
 PARAMETERS = {
@@ -26,15 +27,15 @@ PARAMETERS = {
 }  # fmt: skip
 
 
-def ends(graph: Graph[Op], **changes) -> Ends:
+def stored(graph: Graph[Op], tail: bytes = b"", **changes) -> Stored:
     shape = graph.shape
     for node in graph:
         shape = node.op.shape(shape)
     values = {
-        "input_name": "x", "input_shape": graph.shape, "input_type": onnx.TensorProto.FLOAT, "batched": True,
-        "input_order": Order(), "output_order": Order(), "tail": b"", "tail_shape": shape, "output_name": "y",
+        "input": "x", "shape": ("N", *graph.shape), "dtype": "float32", "batched": True, "outputs": ("y",),
+        "tail_shape": shape,
     }  # fmt: skip
-    return Ends(**{**values, **changes})
+    return Stored("m", graph, Ends(**{**values, **changes}), tail)
 
 
 def answers(model: bytes, x) -> np.ndarray:
@@ -47,7 +48,7 @@ def test_onnxruntime_answers_as_the_graph(seed, tmp_path):
     rng = np.random.default_rng(seed)
     graph = random_network(rng, whole=True)
     x = rng.integers(-3, 4, (3, *graph.shape)).astype(np.float32)
-    model = float_model(graph, ends(graph))
+    model = float_model(stored(graph))
     want = run_float(graph, x.reshape(3, -1).astype(np.float64))
     got = answers(model, x).reshape(3, -1)
     np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-4)
@@ -63,7 +64,7 @@ def test_every_function(function):
     graph = network((5,), Lookup(function, PARAMETERS.get(function, ())))
     x = np.array([[-4.0, -0.5, 0.0, 0.25, 3.0]], dtype=np.float32)
     want = run_float(graph, x.astype(np.float64))
-    np.testing.assert_allclose(answers(float_model(graph, ends(graph)), x), want, rtol=2e-6, atol=2e-6)
+    np.testing.assert_allclose(answers(float_model(stored(graph)), x), want, rtol=2e-6, atol=2e-6)
 
 
 def test_bounds_and_fills_of_every_kind():
@@ -73,7 +74,7 @@ def test_bounds_and_fills_of_every_kind():
     )
     x = np.array([[-3.0, -1.0, -0.75, -2.0]], dtype=np.float32).reshape(1, 2, 2, 1)
     want = run_float(graph, x.reshape(1, -1).astype(np.float64))
-    assert answers(float_model(graph, ends(graph)), x).reshape(1, -1).tolist() == want.tolist()
+    assert answers(float_model(stored(graph)), x).reshape(1, -1).tolist() == want.tolist()
 
 
 def test_the_ends_are_those_of_the_model():
@@ -86,9 +87,8 @@ def test_the_ends_are_those_of_the_model():
         opset_imports=[onnx.helper.make_opsetid("", 11)],
     ).SerializeToString()
     model = float_model(
-        graph,
-        ends(graph, input_name="hwc_1", input_shape=(2, 2, 3), input_type=onnx.TensorProto.UINT8, batched=False,
-             input_order=Order((2, 2, 3), (1, 2, 0)), tail=tail, tail_shape=(2,)),
+        stored(graph, tail, input="hwc_1", shape=(2, 2, 3), dtype="uint8", batched=False,
+               input_order=Order((2, 2, 3), (1, 2, 0)), tail_shape=(2,)),
     )  # fmt: skip
     x = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
     want = run_float(graph, x.transpose(1, 2, 0).reshape(1, -1).astype(np.float64)).argmax(axis=1)
@@ -98,4 +98,4 @@ def test_the_ends_are_those_of_the_model():
 
 def test_the_same_graph_gives_the_same_bytes(tmp_path: Path):
     graph = network((3,), Dense(np.eye(3), np.zeros(3)), Clip(0.0, np.inf))
-    assert float_model(graph, ends(graph)) == float_model(graph, ends(graph))
+    assert float_model(stored(graph)) == float_model(stored(graph))

@@ -9,13 +9,14 @@ import pytest
 
 from hwcompress import api
 from hwcompress.compress.prune import prune_magnitude
+from hwcompress.compress.select import weighted
 from hwcompress.compression import compress_model
 from hwcompress.errors import BadInput
 from hwcompress.ir.fixed import Reals
 from hwcompress.ir.graph import Graph, Op
 from hwcompress.recipe.correcting import run_correct, run_digits, run_equalize
 from hwcompress.recipe.recipe import make
-from hwcompress.recipe.state import State, weighted
+from hwcompress.recipe.state import State
 from hwcompress.recipe.steps import Correct, Digits, Equalize
 from hwcompress.sim.reference import run_float
 from tests.compress.networks import RELU, chain, random_dense

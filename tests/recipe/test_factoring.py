@@ -4,12 +4,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from hwcompress.compress.select import weighted
 from hwcompress.errors import BadInput
 from hwcompress.ir.fixed import Reals
 from hwcompress.ir.graph import Graph, Op
 from hwcompress.ops import Conv, Dense, Window
 from hwcompress.recipe.factoring import run_low_rank
-from hwcompress.recipe.state import State, weighted
+from hwcompress.recipe.state import State
 from hwcompress.recipe.steps import LowRank
 from hwcompress.sim.reference import run_float
 from tests.compress.maps import network

@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from hwcompress import api
-from hwcompress.compress.select import uses, with_weights
+from hwcompress.compress.select import uses, weighted, with_weights
 from hwcompress.compress.structured import channels, mask_channels, prune_channels, remove_dead
 from hwcompress.compression import compress_model
 from hwcompress.errors import BadInput
@@ -21,7 +21,7 @@ from hwcompress.recipe.criteria import weight_scores
 from hwcompress.recipe.objective import SAMPLES, objective
 from hwcompress.recipe.pruning import run_prune
 from hwcompress.recipe.recipe import Recipe
-from hwcompress.recipe.state import Context, State, Task, weighted
+from hwcompress.recipe.state import Context, State, Task
 from hwcompress.recipe.steps import LayerStep, Prune
 from hwcompress.sim.reference import run_float
 from tests.compress.maps import network

@@ -22,7 +22,7 @@ from tests.compress.networks import RELU, chain, random_chain, random_dense
 torch = pytest.importorskip("torch")
 
 from hwcompress.recipe.quantized_training import Quantizers, forms, module_of, quantized  # noqa: E402
-from hwcompress.recipe.state import Context, State, Task  # noqa: E402
+from hwcompress.recipe.state import State, Task  # noqa: E402
 from hwcompress.recipe.steps import Retrain  # noqa: E402
 from hwcompress.recipe.training import run_training  # noqa: E402
 from hwcompress.train import qat  # noqa: E402
@@ -290,15 +290,15 @@ def test_a_run_goes_on_from_a_checkpoint(tmp_path):
     graph, context = learnable()
     step = Retrain(weight_bits=3, activation_bits=4, quantizer="hgq", epochs=4, bit_price=1e-5)
     whole, _ = run_training(step, State(graph), context, 0)
-    stopped: Context = replace(context, checkpoint=tmp_path / "c.pt")
+    path = tmp_path / "c.pt"
 
     def stop(_text, share):
         if share >= 0.5:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run_training(step, State(graph), replace(stopped, say=stop), 0)
-    resumed, _ = run_training(step, State(graph), stopped, 0)
+        run_training(step, State(graph), replace(context, say=stop), 0, path)
+    resumed, _ = run_training(step, State(graph), context, 0, path)
     for a, b in zip(whole.graph, resumed.graph, strict=True):
         if isinstance(a.op, Dense):
             assert a.op.weight.tobytes() == b.op.weight.tobytes()
