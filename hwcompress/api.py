@@ -27,7 +27,7 @@ from hwcompress.explore.planner import Planned
 from hwcompress.frontend.arrange import arrange
 from hwcompress.frontend.model import Model
 from hwcompress.hw.cells import Resources
-from hwcompress.ir.fixed import Codes, Format, Reals, quantize
+from hwcompress.ir.fixed import Codes, Reals
 from hwcompress.ir.graph import CodeOp, Graph
 from hwcompress.passes.preprocess import preprocess
 from hwcompress.report.make import Facts, make_report
@@ -61,16 +61,14 @@ class Network:
         """The integer form."""
         return self.compressed.graph
 
-    @cached_property
+    @property
     def simulator(self) -> Simulator:
         """Of the integer form."""
-        return Simulator.of(self.graph)
+        return self.compressed.simulator
 
     def codes(self, x: Array) -> Codes:
         """Real inputs, in the model's own layout, as the codes that enter the hardware [samples, n]."""
-        kind, flat = self.graph.types[self.graph.input].element, self.flat(x)
-        codes = quantize(flat.reshape(len(flat), *self.graph.shape), Format(kind), self.compressed.exponents)
-        return codes.reshape(flat.shape)
+        return self.compressed.codes(self.flat(x))
 
     def flat(self, x: Array) -> Reals:
         """Real inputs in the order of the hardware [samples, n]."""
@@ -78,10 +76,7 @@ class Network:
 
     def hardware(self, x: Array) -> Reals:
         """Real values that leave the hardware, in the model's own order [samples, m]."""
-        kind = self.graph.types[self.graph.output]
-        codes = self.simulator.run(self.codes(x))
-        reals = kind.reals(codes.reshape(len(codes), *kind.shape)).reshape(codes.shape)
-        return self.model.output_order.apply(reals)
+        return self.model.output_order.apply(self.compressed.answers(self.flat(x)))
 
     @cached_property
     def tail(self) -> Any:

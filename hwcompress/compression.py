@@ -3,8 +3,8 @@
 
 import hashlib
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,18 +16,20 @@ from hwcompress import api
 from hwcompress import config as configuration
 from hwcompress.codegen.float_onnx import float_model
 from hwcompress.compress import saliency
-from hwcompress.config import Config
+from hwcompress.compress.recipe import worthwhile_exponents
+from hwcompress.config import EXPONENT, Config
 from hwcompress.data import Data, load_data
 from hwcompress.errors import BadInput, quote
 from hwcompress.frontend.arrange import arrange
 from hwcompress.frontend.host import HostTail
 from hwcompress.frontend.model import Model
-from hwcompress.ir.fixed import Reals
+from hwcompress.ir.fixed import Codes, Reals
 from hwcompress.ir.graph import Graph, Op
 from hwcompress.ops import Affine, Conv, Dense, Lookup
 from hwcompress.passes.pipeline import simplify
-from hwcompress.passes.preprocess import preprocess
+from hwcompress.passes.preprocess import evened, preprocess
 from hwcompress.recipe.apply import has_torch
+from hwcompress.recipe.exact import answers
 from hwcompress.recipe.recipe import Recipe, dump, expanded, find
 from hwcompress.recipe.run import Checkpoints, Ran, run_key, run_recipe
 from hwcompress.recipe.state import Context, State, Task, layer_names
@@ -39,11 +41,13 @@ from hwcompress.report.schema import SCHEMA, ModelPart
 from hwcompress.report.storage import storage_part
 from hwcompress.sim import labels
 from hwcompress.sim.reference import run_float
-from hwcompress.storage.container import Packed, pack
-from hwcompress.stored import load_with_settings, stored_of
+from hwcompress.storage.container import Packed
+from hwcompress.stored import EXPONENTS, load_with_settings, packed, stored_of
 from hwcompress.version import __version__
 
 FILES = {"model.hwc", "model.onnx", "recipe.toml", "report.json", "report.html"}
+USUAL = 16.0  # values of inputs that are used as they are
+MUCH = 2.0  # points of accuracy
 Array = NDArray[Any]
 
 
@@ -122,16 +126,51 @@ def compress_model(
     if not any(isinstance(node.op, Dense | Conv) for node in graph):
         raise BadInput(f"model {quote(imported.name)}: a layer with weights wanted, none found")
     context = make_context(imported, graph, data, settings, chosen, say)
+    context, exponents = with_even_inputs(context)
     checkpoints = (
         Checkpoints(work, run_key(chosen, imported.sha256, _fingerprint(data), settings.seed)) if work else None
     )
-    ran = run_recipe(chosen, State(graph), context, checkpoints)
+    even = run_recipe(chosen, State(context.original), context, checkpoints)
+    ran = reading(even, exponents)
     say("store", 0.95)
-    packed = pack(stored(imported, settings, ran), chosen.storage)
-    made = Compression(imported, settings, ran, data, packed, _report(imported, settings, ran, packed, context, data))
+    file = packed(stored(imported, settings, ran), chosen.storage)
+    accuracy = _accuracy(imported, settings, graph, ran.state, data)
+    report = _report(imported, settings, even, file, context, accuracy, [*data.notes, *_advice(accuracy)])
+    made = Compression(imported, settings, ran, data, file, report)
     if checkpoints:
         checkpoints.remove()
     return made
+
+
+def with_even_inputs(context: Context) -> tuple[Context, Codes]:
+    """The context of a network that reads x * 2**exponents, and those [channels].
+
+    Zeros, unless channels of different range cost accuracy in one type, or values are so large or so small that the
+    learning rates that are usual would not fit their weights.
+    """
+    exponents = worthwhile_exponents(context.original, context.calibration)
+    top = float(np.abs(context.calibration * np.exp2(exponents.astype(np.float64))).max(initial=0.0))
+    if top > 0 and not 1 / USUAL <= top < USUAL and isinstance(context.original.nodes[0].op, Dense | Conv):
+        exponents = (exponents - int(np.floor(np.log2(top)))).clip(-EXPONENT, EXPONENT)
+    if not exponents.any():
+        return context, exponents
+    factors = np.exp2(exponents.astype(np.float64))
+    flat = context.input_order.inverse().apply(np.broadcast_to(factors, context.original.shape).reshape(1, -1))
+    scaled = replace(
+        context,
+        original=evened(context.original, exponents),
+        calibration=context.calibration * factors,
+        x_train=context.x_train * flat.reshape(context.x_train.shape[1:]),
+    )
+    return scaled, exponents
+
+
+def reading(ran: Ran, exponents: Codes) -> Ran:
+    """A network that reads x * 2**exponents as one that reads x, for which its settings name the exponents."""
+    if not exponents.any():
+        return ran
+    settings = {**ran.state.settings, EXPONENTS: exponents.tolist()}
+    return replace(ran, state=replace(ran.state, graph=evened(ran.state.graph, -exponents), settings=settings))
 
 
 def default_recipe() -> str:
@@ -212,7 +251,16 @@ def _fingerprint(data: Data) -> str:
     return digest.hexdigest()
 
 
-def _report(model: Model, config: Config, ran: Ran, packed: Packed, context: Context, data: Data) -> CompressionReport:
+def _report(
+    model: Model,
+    config: Config,
+    ran: Ran,
+    packed: Packed,
+    context: Context,
+    accuracy: CompressedAccuracy,
+    notes: Sequence[str],
+) -> CompressionReport:
+    """ran: as the context has its inputs."""
     graph = ran.state.graph
     floats, names = context.score(context.original), layer_names(context.original)
     constants = [a for node in graph if isinstance(node.op, Dense | Conv | Affine) for a in _constants(node.op)]
@@ -229,24 +277,35 @@ def _report(model: Model, config: Config, ran: Ran, packed: Packed, context: Con
         recipe=ran.recipe.name,
         seed=config.seed,
         compression=storage_part(context.original, graph, packed, model.parameters),
-        accuracy=_accuracy(model, config, context, graph, data),
+        accuracy=accuracy,
         validation={"float": floats, "samples": len(context.split[1])},
         steps=[StepPart(**told) for told in ran.steps],
         curves=curves(floats, ran.steps, names),
         histograms=histograms(context.original, graph),
         input_mask=input_mask(graph, model.input.sample_shape, model.input_order),
-        notes=[*model.notes, *data.notes],
+        notes=[*model.notes, *notes],
     )
+
+
+def _advice(accuracy: CompressedAccuracy) -> list[str]:
+    """What to try where much was lost."""
+    if accuracy.metric not in ("top1", "binary") or accuracy.float_ is None or accuracy.compressed is None:
+        return []
+    lost = accuracy.float_ - accuracy.compressed
+    if lost <= MUCH:
+        return []
+    return [f"{lost:.1f} points of accuracy are lost. Try: a lower --sparsity, more --epochs, or more --weight-bits"]
 
 
 def _constants(op: Dense | Conv | Affine) -> tuple[Reals, Reals]:
     return (op.scale if isinstance(op, Affine) else op.weight), op.bias
 
 
-def _accuracy(model: Model, config: Config, context: Context, graph: Graph[Op], data: Data) -> CompressedAccuracy:
+def _accuracy(model: Model, config: Config, before: Graph[Op], after: State, data: Data) -> CompressedAccuracy:
     """On the test samples, once, at the end."""
-    flat = api.entering(model, config, data.x_test)
-    made, exact = (model.output_order.apply(run_float(g, flat)) for g in (graph, context.original))
+    calibration, flat = (api.entering(model, config, x) for x in (data.x_calibrate, data.x_test))
+    exact = model.output_order.apply(run_float(before, flat))
+    made = model.output_order.apply(answers(after.graph, after.settings, calibration, flat))
     found = api.judged(model, config, data, HostTail(model), made, exact)
     return CompressedAccuracy(
         metric=found.metric,

@@ -21,6 +21,7 @@ from hwcompress.ir.fixed import Format, parse_format
 OURS = re.compile(r"(dense|conv|pool|affine|pointwise)_\d+")  # names that engines.plan gives to layers
 
 MAX_COUNT = 10**9
+EXPONENT = 40  # bits either way
 STRATEGIES = ("auto", "dsp", "lut")  # those that this version has engines for
 
 
@@ -50,6 +51,11 @@ def _numbers(value: object) -> object:
     return _number(value)
 
 
+def _listed(value: object) -> object:
+    """A list; or text with commas."""
+    return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+
+
 def _data(value: object) -> object:
     """A file name, or arrays by name."""
     if isinstance(value, str) and not value:
@@ -76,6 +82,7 @@ def _target(value: object) -> object:
 Type = Annotated[Format, BeforeValidator(_format), PlainSerializer(str)]
 Bits = Annotated[int, BeforeValidator(_number), Field(ge=2, le=16)]
 Count = Annotated[int, BeforeValidator(_number), Field(ge=0, le=MAX_COUNT)]
+Exponent = Annotated[int, BeforeValidator(_number), Field(ge=-EXPONENT, le=EXPONENT)]
 Positive = Annotated[int, BeforeValidator(_number), Field(ge=1, le=MAX_COUNT)]
 Real = Annotated[float, BeforeValidator(_number), Field(allow_inf_nan=False)]
 Share = Annotated[Real, Field(ge=0, le=1)]
@@ -128,6 +135,9 @@ class Config(BaseModel):
     mean: Reals = Field(default=0.0, description="a number, or one for each channel")
     std: Reals = Field(default=1.0, description="a number above 0, or one for each channel")
     input_type: Type | None = Field(default=None, description="a fixed-point type, u8f0 or s16f8")
+    input_exponents: Annotated[tuple[Exponent, ...] | None, BeforeValidator(_listed)] = Field(
+        default=None, description="-40 to 40 for each input channel: the hardware's input is x * 2**exponent"
+    )
     weight_bits: Bits | Literal["auto"] = Field(default=8, description=_BITS)
     activation_bits: Bits | Literal["auto"] = Field(default=8, description=_BITS)
     calibration: Literal["auto", "minmax", "percentile", "mse"] = Field(

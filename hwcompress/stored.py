@@ -8,13 +8,18 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from hwcompress import config as configuration
 from hwcompress.codegen.float_onnx import float_model
+from hwcompress.compress.recipe import given_exponents
 from hwcompress.errors import BadInput, quote
 from hwcompress.frontend import onnx_import
 from hwcompress.frontend.model import Inspection, Model, ModelInput
+from hwcompress.ir.fixed import Codes
 from hwcompress.ir.graph import Graph, Op
-from hwcompress.storage.container import MAGIC, Ends, Stored, unpack
+from hwcompress.passes.preprocess import evened
+from hwcompress.storage.container import MAGIC, Ends, Packed, Stored, pack, unpack
 
+EXPONENTS = "input_exponents"
 MAX_FILE = 1 << 28  # bytes
 
 
@@ -34,7 +39,7 @@ def load_with_settings(path: str | Path) -> tuple[Model, Mapping[str, Any]]:
     data = _stored_bytes(file)
     if data is None:
         return onnx_import.load(file), {}
-    stored = unpack(data, f"model {quote(file.name)}")
+    stored = opened(data, f"model {quote(file.name)}")
     return model_of(stored, file.stem, hashlib.sha256(data).hexdigest()), stored.settings
 
 
@@ -48,7 +53,7 @@ def inspect(path: str | Path) -> Inspection:
     data = _stored_bytes(file)
     if data is None:
         return onnx_import.inspect(file)
-    source = float_model(unpack(data, f"model {quote(file.name)}"))
+    source = float_model(opened(data, f"model {quote(file.name)}"))
     with TemporaryDirectory(prefix="hwcompress-") as folder:
         plain = Path(folder) / "model.onnx"
         plain.write_bytes(source)
@@ -73,6 +78,27 @@ def _stored_bytes(file: Path) -> bytes | None:
     if len(data) > MAX_FILE:
         raise BadInput(f"model {quote(file.name)}: up to {MAX_FILE} bytes wanted, more found")
     return data
+
+
+def opened(data: bytes, where: str) -> Stored:
+    """The network of a .hwc file, reading the model's own input.
+
+    Raises:
+        BadInput: as `unpack`.
+    """
+    stored = unpack(data, where)
+    return replace(stored, graph=evened(stored.graph, -_exponents(stored, where)))
+
+
+def packed(stored: Stored, method: str = "best") -> Packed:
+    """The file of a network. With `input_exponents` among its settings it holds the network that reads x * 2**them."""
+    exponents = _exponents(stored, "model")
+    return pack(replace(stored, graph=evened(stored.graph, exponents)), method)
+
+
+def _exponents(stored: Stored, where: str) -> Codes:
+    config = configuration.make({k: v for k, v in stored.settings.items() if k == EXPONENTS}, where)
+    return given_exponents(config, stored.graph.channels)
 
 
 def model_of(stored: Stored, name: str, sha256: str) -> Model:

@@ -30,6 +30,7 @@ PLANNING = (
     Choice("mean", "M", "Input holds raw values r, the model wants (r - M) / S: a number or a,b,c by channel."),
     Choice("std", "S", "See --mean."),
     Choice("input_type", "T", "Fixed-point type of the hardware's input: u8f0, s16f8; default from the data."),
+    Choice("input_exponents", "E", "The hardware's input is x * 2^E: a,b,c by channel; default from the data."),
     Choice("weight_bits", "N", "2 to 16, or auto. [8]"),
     Choice("activation_bits", "N", "2 to 16, or auto. [8]"),
     Choice("calibration", "HOW", "Ranges from the data: auto, minmax, percentile or mse. [auto]"),

@@ -3,6 +3,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -12,12 +13,13 @@ from hwcompress.compress.mixed import ANCHOR, mix
 from hwcompress.compress.stages import Stage, run_stages, stages
 from hwcompress.config import Config, LayerConfig
 from hwcompress.errors import BadInput, quote
-from hwcompress.ir.fixed import Codes, Format, Reals
+from hwcompress.ir.fixed import Codes, Format, Reals, quantize
 from hwcompress.ir.graph import CodeOp, Graph, Op
 from hwcompress.ops import Affine, Conv, Dense
 from hwcompress.passes.dead import drop_dead
 from hwcompress.passes.pipeline import simplify
-from hwcompress.passes.preprocess import scale_input
+from hwcompress.passes.preprocess import evened
+from hwcompress.sim.integer import Simulator
 from hwcompress.sim.reference import widest
 
 UNEVEN = 2  # bits between the ranges of input channels from which one exponent each is tried
@@ -37,6 +39,23 @@ class Compressed:
     exponents: Codes  # of the input channels [n]; the hardware's input is x * 2**exponents
     notes: tuple[str, ...]
     explain: tuple[str, ...]
+
+    @cached_property
+    def simulator(self) -> Simulator:
+        """Of the integer form."""
+        return Simulator.of(self.graph)
+
+    def codes(self, x: Reals) -> Codes:
+        """Real inputs [samples, n] as the codes that enter the hardware [samples, n]."""
+        kind = self.graph.types[self.graph.input].element
+        codes = quantize(x.reshape(len(x), *self.graph.shape), Format(kind), self.exponents)
+        return codes.reshape(x.shape)
+
+    def answers(self, x: Reals) -> Reals:
+        """Real values [samples, m] that leave the hardware for real inputs [samples, n]."""
+        kind = self.graph.types[self.graph.output]
+        codes = self.simulator.run(self.codes(x))
+        return kind.reals(codes.reshape(len(codes), *kind.shape)).reshape(codes.shape)
 
 
 def compress(graph: Graph[Op], x: Reals | None, config: Config) -> Compressed:
@@ -58,12 +77,15 @@ def compress(graph: Graph[Op], x: Reals | None, config: Config) -> Compressed:
         few = [f"calibration: {-(-len(x) // step)} of {len(x)} samples, its maps are large"] if step > 1 else []
         x = x[::step]
     pruned = _prune(simple, parts, config, x)
-    exponents = np.zeros(graph.channels, dtype=np.int64)
+    exponents = given_exponents(config, graph.channels)
+    pruned = evened(pruned, exponents)
+    x = x * np.exp2(exponents.astype(np.float64)) if x is not None else None
     wish, mixing = resolved(pruned, x, config)
     choice = calibrate(pruned, x, wish)
     empty, scaling = _empty(pruned, parts), list[str]()
-    if x is not None and config.input_type is None and (uneven := uneven_exponents(x)).any():
-        scaled = simplify(scale_input(pruned, uneven))
+    free = config.input_type is None and config.input_exponents is None
+    if x is not None and free and (uneven := uneven_exponents(x)).any():
+        scaled = evened(pruned, uneven)
         even = x * np.exp2(uneven.astype(np.float64))
         wish, remixing = resolved(scaled, even, config)
         trial = calibrate(scaled, even, wish)
@@ -100,6 +122,36 @@ def _constants(stage: Stage) -> tuple[Reals, ...]:
     if product is None:
         return ()
     return (product.scale if isinstance(product, Affine) else product.weight, product.bias)
+
+
+def given_exponents(config: Config, channels: int) -> Codes:
+    """Those that the user wants.
+
+    Raises:
+        BadInput: there are more or fewer than channels.
+    """
+    given = config.input_exponents
+    if given is None:
+        return np.zeros(channels, dtype=np.int64)
+    if len(given) != channels:
+        raise BadInput(f"input_exponents: {channels} wanted, one for each input channel, {len(given)} found")
+    return np.array(given, dtype=np.int64)
+
+
+def worthwhile_exponents(graph: Graph[Op], x: Reals, bits: int = 8) -> Codes:
+    """Powers of two for the input's channels [n] with which rounding costs clearly less; zeros if none do.
+
+    graph: simplified, a product its first operator, else zeros. x [samples, *graph.shape]. bits: of all types.
+    """
+    uneven = uneven_exponents(x)
+    if not uneven.any() or not isinstance(graph.nodes[0].op, Dense | Conv):
+        return np.zeros_like(uneven)
+    even = x * np.exp2(uneven.astype(np.float64))
+    errors = list[float]()
+    for each, values in ((graph, x), (evened(graph, uneven), even)):
+        wish = request(each, Config(weight_bits=bits, activation_bits=bits))
+        errors.append(calibrate(each, values, wish).quantized.error(run_stages(stages(each), values)))
+    return uneven if errors[1] < BETTER * errors[0] else np.zeros_like(uneven)
 
 
 def uneven_exponents(x: Reals) -> Codes:

@@ -11,6 +11,7 @@ from hwcompress.ir.graph import Graph, Node, Op
 from hwcompress.ir.order import Order
 from hwcompress.ops import Affine
 from hwcompress.passes.chain import fresh, linked
+from hwcompress.passes.pipeline import simplify
 
 SAME = Order()
 
@@ -70,6 +71,11 @@ def scale_input(graph: Graph[Op], exponents: Codes) -> Graph[Op]:
     """The network on x' = x * 2**exponents[c]: hardware channels of different size share one type."""
     scale = np.exp2(-np.asarray(exponents, dtype=np.float64))
     return _prepend(graph, "input_scale", Affine(scale, np.zeros(graph.channels)))
+
+
+def evened(graph: Graph[Op], exponents: Codes) -> Graph[Op]:
+    """`scale_input`, merged into what reads the input."""
+    return simplify(scale_input(graph, exponents)) if exponents.any() else graph
 
 
 def _prepend(graph: Graph[Op], name: str, op: Op) -> Graph[Op]:

@@ -48,7 +48,7 @@ def apply(step: Step, state: State, context: Context, index: int, checkpoint: Pa
         need_torch(step.name)
         from hwcompress.recipe.training import run_training
 
-        return Done(step, *run_training(step, state, context, index, checkpoint))
+        return Done(*run_training(step, state, context, index, checkpoint))
     return Done(step, *WITHOUT_TRAINING[type(step)](step, state, context))
 
 

@@ -92,11 +92,11 @@ def _searched(step: Prune, state: State, context: Context) -> tuple[Prune, Told]
     own = {n for n, layer in each_layer(step, graph).items() if not layer.skip}
     names = layer_names(graph)
     if step.search == "quality":
-        found, curves = qualities(graph, sorted(own), context.score, step.tolerance / 100)
+        found, curves = qualities(graph, sorted(own), context.score, context.points(step.tolerance))
         layers = {names[n]: LayerStep(quality=q) for n, q in found.items()}
         return step.model_copy(update={"search": "none", "quality": None, "layers": layers}), {"sensitivity": curves}
     scores = weight_scores(step.method, graph, context)
-    shares, trail = greedy(graph, sorted(own), scores, context.score, step.tolerance / 100)
+    shares, trail = greedy(graph, sorted(own), scores, context.score, context.points(step.tolerance))
     layers = {names[n]: LayerStep(sparsity=share) for n, share in shares.items()}
     return step.model_copy(update={"search": "none", "sparsity": None, "layers": layers}), {"search": trail}
 

@@ -9,12 +9,13 @@ from typing import Any, cast
 from hwcompress.config_errors import explain, nearest
 from hwcompress.config_file import read_toml, toml_string, toml_value
 from hwcompress.errors import BadInput, quote
-from hwcompress.recipe.steps import KINDS, LayerStep, Prune, Retrain, Step, fields
+from hwcompress.recipe.steps import KINDS, LayerStep, Prune, Retrain, Step, Training, fields
 
 READY = Path(__file__).with_name("ready")
 MAX_BYTES = 1_000_000
 MAX_STEPS = 1000
 KNOWN = ("name", "validation", "storage", "step")
+BITS = ("weight_bits", "activation_bits")
 METHODS = ("best", "arithmetic", "huffman", "relative", "raw")
 
 
@@ -184,7 +185,9 @@ def overridden(recipe: Recipe, values: Mapping[str, Any], where: str) -> Recipe:
 
 
 def _takes(step: Step, key: str) -> bool:
-    inner = isinstance(step, Prune) and step.retrain is not None and key in Retrain.model_fields
+    if isinstance(step, Training) and key in BITS and getattr(step, key) is None:
+        return False  # training with quantizers is a choice of the recipe
+    inner = isinstance(step, Prune) and step.retrain is not None and _takes(step.retrain, key)
     return inner or key in type(step).model_fields
 
 
@@ -192,8 +195,11 @@ def _overridden(step: Step, key: str, value: object, where: str) -> Step:
     """The step with this value; what a prune step does not have itself goes to its retraining."""
     if key not in type(step).model_fields and isinstance(step, Prune) and step.retrain is not None:
         return step.model_copy(update={"retrain": _overridden(step.retrain, key, value, where)})
+    wanted: dict[str, Any] = {key: value}
+    if key == "sparsity" and isinstance(step, Training):
+        wanted["tolerance"] = None  # what the user asks for stands
     try:
-        return explain(type(step), LayerStep, {**dict(step), key: value}, where)
+        return explain(type(step), LayerStep, {**dict(step), **wanted}, where)
     except BadInput as error:
         raise BadInput(str(error).replace(f"--{key}:", f"--{_option(key)}:")) from None
 

@@ -67,7 +67,8 @@ class Checkpoints:
             "told": done.told,
         }
         self._write(f"step_{index}.json", json.dumps(note).encode())
-        self.training(index).unlink(missing_ok=True)
+        for path in self.folder.glob(f"{self.training(index).stem}.*pt"):
+            path.unlink()
 
     def _write(self, name: str, data: bytes) -> None:
         part = self.folder / f"{name}.part"
@@ -136,4 +137,4 @@ def _measured(state: State, context: Context) -> dict[str, Any]:
     """Score, and the share of the original's weights that are gone."""
     total = sum(op.weight.size for op in weighted(context.original).values())
     kept = sum(int(np.count_nonzero(op.weight)) for op in weighted(state.graph).values())
-    return {"score": context.score(state.graph), "sparsity": max(0.0, 1 - kept / max(1, total))}
+    return {"score": context.score(state.graph, state.settings), "sparsity": max(0.0, 1 - kept / max(1, total))}

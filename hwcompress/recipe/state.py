@@ -17,11 +17,13 @@ from hwcompress.ir.fixed import Reals
 from hwcompress.ir.graph import Graph, Op
 from hwcompress.ir.order import Order
 from hwcompress.ops import Conv, Dense
+from hwcompress.recipe.exact import answers
 from hwcompress.recipe.steps import LayerStep, Step
 from hwcompress.sim.metrics import share
 from hwcompress.sim.reference import run_float
 
 Kind: TypeAlias = Literal["classes", "binary", "values"]
+NO_SETTINGS: Mapping[str, Any] = {}
 Say: TypeAlias = Callable[[str, float], None]
 
 
@@ -90,10 +92,20 @@ class Context:
             return x, y.argmax(axis=1)
         return x, (y > (0.0 if self.task.logits else 0.5)).astype(np.float64) if self.task.kind == "binary" else y
 
-    def score(self, graph: Graph[Op]) -> float:
-        """Of a network on the validation samples."""
+    def points(self, tolerance: float) -> float:
+        """Points of score as a difference of scores: percent of the decisions, of values percent of their variance.
+
+        One decision at least, if any: of few samples each is more than a point.
+        """
+        y = self.validated[1]
+        if self.task.kind == "values":
+            return tolerance / 100 * float(np.var(y, axis=0).mean())
+        return max(tolerance / 100, (1 + 1e-9) / y.size) if tolerance > 0 else 0.0
+
+    def score(self, graph: Graph[Op], settings: Mapping[str, Any] = NO_SETTINGS) -> float:
+        """Of a network on the validation samples, under the types that the settings have, if any."""
         x, y = self.validated
-        return self.task.score(run_float(graph, x.reshape(len(x), -1)), y)
+        return self.task.score(answers(graph, settings, self.calibration, x.reshape(len(x), -1)), y)
 
 
 def layer_names(graph: Graph[Op]) -> dict[str, str]:

@@ -244,6 +244,11 @@ class Training(Step):
         default="float", description="float (the model as given) or before (the network as the step finds it)"
     )
     sparsity: Share | None = Field(default=None, description="share of zero weights to reach while training, 0 to 1")
+    tolerance: Annotated[Real, Field(ge=0)] | None = Field(
+        default=None,
+        description="points of validation score that `sparsity` may cost; where it costs more, twice as many weights "
+        "are kept, and so on; 0 or more",
+    )
     begin: Share = Field(default=0.0, description="share of the steps at which pruning begins, 0 to 1")
     end: Share = Field(default=0.75, description="share of the steps at which it ends, 0 to 1")
     frequency: Annotated[Count, Field(ge=1)] = Field(default=100, description="steps between two prunings, 1 or more")

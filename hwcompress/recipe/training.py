@@ -24,12 +24,29 @@ from hwcompress.train.samples import Samples
 
 def run_training(
     step: Training, state: State, context: Context, index: int, checkpoint: Path | None = None
-) -> tuple[State, dict[str, Any]]:
-    """The state after training, and what is worth telling.
+) -> tuple[Training, State, dict[str, Any]]:
+    """The step with its numbers, the state after training, and what is worth telling.
 
     Raises:
         BadInput: nothing is shared where shared values are to be trained, or training diverged.
     """
+    if step.tolerance is None or step.sparsity is None:
+        return step, *_trained(step, state, context, index, checkpoint)
+    floor = context.score(state.graph, state.settings) - context.points(step.tolerance)
+    tried, trail = step.model_copy(update={"tolerance": None}), list[tuple[float, float]]()
+    while True:
+        own = checkpoint.with_suffix(f".{len(trail)}{checkpoint.suffix}") if checkpoint else None
+        after, told = _trained(tried, state, context, index, own)
+        trail.append((tried.sparsity or 0.0, context.score(after.graph, after.settings)))
+        share, score = trail[-1]
+        if score >= floor or share == 0:
+            return tried, after, {**told, "tried": trail}
+        tried = tried.model_copy(update={"sparsity": max(0.0, 1 - 2 * (1 - share))})
+
+
+def _trained(
+    step: Training, state: State, context: Context, index: int, checkpoint: Path | None
+) -> tuple[State, dict[str, Any]]:
     if isinstance(step, FinetuneCentroids) and not state.shared:
         raise BadInput(
             "finetune-centroids: layers with shared values wanted, none found. Try: a cluster step before it"

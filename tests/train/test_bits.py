@@ -205,7 +205,7 @@ def trained(price):
     context = replace(context, y_train=(context.x_train @ rng.normal(size=(6, 3))).argmax(axis=1))
     step = Retrain(weight_bits=6, activation_bits=6, quantizer="hgq", epochs=8, learning_rate=0.015, bit_price=price,
                    keep="last")  # fmt: skip
-    _, told = run_training(step, State(graph), context, 0)
+    _, _, told = run_training(step, State(graph), context, 0)
     return told["ebops"], told["epochs"][-1]["score"]
 
 

@@ -205,7 +205,7 @@ def test_compile_gives_the_codes_of_training(method, bits):
     torch.set_default_dtype(torch.float32)
     graph, context = learnable()
     step = Retrain(weight_bits=bits, activation_bits=5, quantizer=method, epochs=3, learning_rate=0.01, bit_price=1e-5)
-    after, told = run_training(step, State(graph), context, 0)
+    _, after, told = run_training(step, State(graph), context, 0)
     made = compress(after.graph, context.calibration, beneath(Config(), after.settings))
     whole = made.choice.quantized.graph  # dead rows too
     values = {key: str(fmt) for key, fmt in made.choice.types.values.items()}
@@ -226,7 +226,7 @@ def test_training_helps():
     torch.set_default_dtype(torch.float32)
     graph, context = learnable(600)
     step = Retrain(weight_bits=2, activation_bits=5, epochs=20, learning_rate=0.02)
-    _, told = run_training(step, State(graph), context, 0)
+    _, _, told = run_training(step, State(graph), context, 0)
     x, y = context.validated
     asks = asked(graph, "ste", 2, 5)
     untrained = module_of(graph, context.calibration, asks, {}).eval()
@@ -264,7 +264,7 @@ def test_shared_layers_and_layers_to_skip_are_left_alone():
     step = Retrain(weight_bits=4, activation_bits=6, epochs=1)
     module, _ = quantized(step, state, context, {"fc0": Shared})
     assert module.quantized() == ["fc1"]
-    after, told = run_training(step, state, context, 0)
+    _, after, told = run_training(step, state, context, 0)
     assert len(np.unique(after.graph.nodes[0].op.weight)) == 2
     assert list(told["weight_bits"]) == ["fc1"]
     skipping = Retrain(weight_bits=4, activation_bits=6, epochs=1, layers={"dense_1": {"skip": True}})
@@ -277,7 +277,7 @@ def test_layers_have_their_own_bits():
     graph, context = learnable()
     own = {"dense_0": {"weight_bits": 6, "activation_bits": 3}}
     step = Retrain(weight_bits=3, activation_bits=5, epochs=1, layers=own)
-    after, told = run_training(step, State(graph), context, 0)
+    _, after, told = run_training(step, State(graph), context, 0)
     assert told["weight_bits"] == {"fc0": 6, "fc1": 3}
     assert after.settings["layers"]["dense_0"]["output_type"].startswith("u3")
     assert after.settings["layers"]["dense_1"]["output_type"].startswith("s10")
@@ -289,7 +289,7 @@ def test_a_run_goes_on_from_a_checkpoint(tmp_path):
     torch.set_default_dtype(torch.float32)
     graph, context = learnable()
     step = Retrain(weight_bits=3, activation_bits=4, quantizer="hgq", epochs=4, bit_price=1e-5)
-    whole, _ = run_training(step, State(graph), context, 0)
+    _, whole, _ = run_training(step, State(graph), context, 0)
     path = tmp_path / "c.pt"
 
     def stop(_text, share):
@@ -298,7 +298,7 @@ def test_a_run_goes_on_from_a_checkpoint(tmp_path):
 
     with pytest.raises(KeyboardInterrupt):
         run_training(step, State(graph), replace(context, say=stop), 0, path)
-    resumed, _ = run_training(step, State(graph), context, 0, path)
+    _, resumed, _ = run_training(step, State(graph), context, 0, path)
     for a, b in zip(whole.graph, resumed.graph, strict=True):
         if isinstance(a.op, Dense):
             assert a.op.weight.tobytes() == b.op.weight.tobytes()
