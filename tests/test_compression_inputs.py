@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportOptionalOperand=false
+# pyright: reportOptionalMemberAccess=false
 """compress where inputs differ in range, scores under types, and sparsity that gives way to accuracy."""
 
 from pathlib import Path
