@@ -16,6 +16,7 @@ from hwcompress import api
 from hwcompress import config as configuration
 from hwcompress.codegen.float_onnx import float_model
 from hwcompress.compress import saliency
+from hwcompress.compress.permute import shortest
 from hwcompress.compress.recipe import worthwhile_exponents
 from hwcompress.config import EXPONENT, Config
 from hwcompress.data import Data, load_data
@@ -130,7 +131,7 @@ def compress_model(
     checkpoints = (
         Checkpoints(work, run_key(chosen, imported.sha256, _fingerprint(data), settings.seed)) if work else None
     )
-    even = run_recipe(chosen, State(context.original), context, checkpoints)
+    even = _ordered(imported, settings, run_recipe(chosen, State(context.original), context, checkpoints))
     ran = reading(even, exponents)
     say("store", 0.95)
     file = packed(stored(imported, settings, ran), chosen.storage)
@@ -171,6 +172,12 @@ def reading(ran: Ran, exponents: Codes) -> Ran:
         return ran
     settings = {**ran.state.settings, EXPONENTS: exponents.tolist()}
     return replace(ran, state=replace(ran.state, graph=evened(ran.state.graph, -exponents), settings=settings))
+
+
+def _ordered(model: Model, config: Config, ran: Ran) -> Ran:
+    """With hidden channels in an order that takes few bytes."""
+    graph = shortest(stored(model, config, ran), ran.recipe.storage)
+    return replace(ran, state=replace(ran.state, graph=graph))
 
 
 def default_recipe() -> str:

@@ -57,7 +57,7 @@ class Packed:
 
 
 @dataclass(frozen=True, eq=False)
-class _Constants:
+class Constants:
     """The numbers of one node."""
 
     node: Node[Op]
@@ -90,7 +90,7 @@ def pack(stored: Stored, method: str = "best") -> Packed:
     parts = [_sized(_deflated(text.encode(), DICTIONARY)), _sized(_deflated(stored.tail, b"") if stored.tail else b"")]
     weights: dict[str, Encoded] = {}
     biases: dict[str, Encoded] = {}
-    for found in _constants(stored):
+    for found in constants(stored):
         name = found.node.name
         weights[name] = matrix.encode(found.weight, found.grid, method)
         biases[name] = matrix.encode(found.bias, None, method)
@@ -128,7 +128,7 @@ def _unpacked(body: bytes) -> Stored:
     tail = reader.part()
     stored = replace(header.read(text), tail=_inflated(tail, b"", MAX_TAIL) if tail else b"")
     check_chain(stored.graph)
-    blank = list(_constants(stored))
+    blank = list(constants(stored))
     sizes = [size for found in blank for size in (math.prod(found.weight.shape), math.prod(found.bias.shape))]
     if max(sizes, default=0) > MAX_WEIGHTS or sum(sizes) > MAX_CONSTANTS:
         raise BadInput(f"{sum(sizes)} constants; up to {MAX_CONSTANTS}, {MAX_WEIGHTS} a layer, are supported")
@@ -139,7 +139,7 @@ def _unpacked(body: bytes) -> Stored:
     return replace(stored, graph=replace(stored.graph, nodes=nodes))
 
 
-def _filled(found: _Constants, reader: "_Reader") -> Node[Op]:
+def _filled(found: Constants, reader: "_Reader") -> Node[Op]:
     weight = matrix.decode(reader.part(), cast("tuple[int, int]", found.weight.shape), found.grid)
     bias = matrix.decode(reader.part(), cast("tuple[int, int]", found.bias.shape), None)
     op = found.node.op
@@ -149,18 +149,18 @@ def _filled(found: _Constants, reader: "_Reader") -> Node[Op]:
     return replace(found.node, op=replace(op, weight=weight, bias=bias.reshape(-1)))
 
 
-def _constants(stored: Stored) -> Iterator[_Constants]:
+def constants(stored: Stored) -> Iterator[Constants]:
     """The numbers of all nodes in order."""
     shape: Shape = stored.graph.shape
     for node in stored.graph:
         op = node.op
         if isinstance(op, Affine):
             width = op.scale.shape[-1]
-            yield _Constants(node, op.scale.reshape(-1, width), op.bias.reshape(1, -1), None)
+            yield Constants(node, op.scale.reshape(-1, width), op.bias.reshape(1, -1), None)
         elif isinstance(op, Conv):
-            yield _Constants(node, op.weight, op.bias[None], (*op.window.kernel, op.channels // op.groups))
+            yield Constants(node, op.weight, op.bias[None], (*op.window.kernel, op.channels // op.groups))
         elif isinstance(op, Dense):
-            yield _Constants(node, op.weight, op.bias[None], _grid(shape, stored.ends, node is stored.graph.nodes[0]))
+            yield Constants(node, op.weight, op.bias[None], _grid(shape, stored.ends, node is stored.graph.nodes[0]))
         shape = op.shape(shape)
 
 
