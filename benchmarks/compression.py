@@ -33,6 +33,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 ROOT = Path(__file__).resolve().parent.parent
 ROWS = ROOT / "benchmarks" / "rows" / "compression"
+FILES = ROOT / "build" / "compression"  # the models themselves
 Row = dict[str, Any]
 
 
@@ -80,6 +81,8 @@ class Bench:
 
             recipe = recipes.make({"step": steps}, name, name)
             made = compress_model(self.model(model), recipe=recipe, data=self.data(model), **options)
+            FILES.mkdir(parents=True, exist_ok=True)
+            (FILES / f"{name}.hwc").write_bytes(made.packed.data)
             report = made.report
             return {
                 "bytes": report.compression.compressed_bytes,
