@@ -2,8 +2,8 @@
 """Compression without hardware: run a recipe on a model, measure, write DIR/model.hwc and what belongs to it."""
 
 import hashlib
-import math
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -17,37 +17,34 @@ from hwcompress import config as configuration
 from hwcompress.codegen.float_onnx import float_model
 from hwcompress.compress import saliency
 from hwcompress.compress.permute import shortest
-from hwcompress.compress.recipe import worthwhile_exponents
-from hwcompress.config import EXPONENT, Config
+from hwcompress.compression_context import check_numbers, make_context, reading, with_even_inputs
+from hwcompress.config import Config
 from hwcompress.data import Data, load_data
 from hwcompress.errors import BadInput, quote
-from hwcompress.frontend.arrange import arrange
 from hwcompress.frontend.host import HostTail
 from hwcompress.frontend.model import Model
-from hwcompress.ir.fixed import Codes, Reals
+from hwcompress.ir.fixed import Reals
 from hwcompress.ir.graph import Graph, Op
-from hwcompress.ops import Affine, Conv, Dense, Lookup
+from hwcompress.ops import Affine, Conv, Dense
 from hwcompress.passes.pipeline import simplify
-from hwcompress.passes.preprocess import evened, preprocess
+from hwcompress.passes.preprocess import preprocess
 from hwcompress.recipe.apply import has_torch
 from hwcompress.recipe.exact import answers
 from hwcompress.recipe.recipe import Recipe, dump, expanded, find
 from hwcompress.recipe.run import Checkpoints, Ran, run_key, run_recipe
-from hwcompress.recipe.state import Context, State, Task, layer_names
+from hwcompress.recipe.state import Context, State, layer_names
 from hwcompress.report import compression_html
 from hwcompress.report.compression import CompressedAccuracy, CompressionReport, StepPart
 from hwcompress.report.curves import curves, histograms, input_mask
 from hwcompress.report.folders import replace_folder
 from hwcompress.report.schema import SCHEMA, ModelPart
 from hwcompress.report.storage import storage_part
-from hwcompress.sim import labels
 from hwcompress.sim.reference import run_float
 from hwcompress.storage.container import Packed
-from hwcompress.stored import EXPONENTS, load_with_settings, packed, stored_of
+from hwcompress.stored import load_with_settings, packed, stored_of
 from hwcompress.version import __version__
 
 FILES = {"model.hwc", "model.onnx", "recipe.toml", "report.json", "report.html"}
-USUAL = 16.0  # values of inputs that are used as they are
 MUCH = 2.0  # points of accuracy
 Array = NDArray[Any]
 
@@ -127,51 +124,18 @@ def compress_model(
     if not any(isinstance(node.op, Dense | Conv) for node in graph):
         raise BadInput(f"model {quote(imported.name)}: a layer with weights wanted, none found")
     context = make_context(imported, graph, data, settings, chosen, say)
+    check_numbers(context)
     context, exponents = with_even_inputs(context)
-    checkpoints = (
-        Checkpoints(work, run_key(chosen, imported.sha256, _fingerprint(data), settings.seed)) if work else None
-    )
-    even = _ordered(imported, settings, run_recipe(chosen, State(context.original), context, checkpoints))
-    ran = reading(even, exponents)
-    say("store", 0.95)
-    file = packed(stored(imported, settings, ran), chosen.storage)
-    accuracy = _accuracy(imported, settings, graph, ran.state, data)
-    report = _report(imported, settings, even, file, context, accuracy, [*data.notes, *_advice(accuracy)])
-    made = Compression(imported, settings, ran, data, file, report)
-    if checkpoints:
-        checkpoints.remove()
-    return made
-
-
-def with_even_inputs(context: Context) -> tuple[Context, Codes]:
-    """The context of a network that reads x * 2**exponents, and those [channels].
-
-    Zeros, unless channels of different range cost accuracy in one type, or values are so large or so small that the
-    learning rates that are usual would not fit their weights.
-    """
-    exponents = worthwhile_exponents(context.original, context.calibration)
-    top = float(np.abs(context.calibration * np.exp2(exponents.astype(np.float64))).max(initial=0.0))
-    if top > 0 and not 1 / USUAL <= top < USUAL and isinstance(context.original.nodes[0].op, Dense | Conv):
-        exponents = (exponents - int(np.floor(np.log2(top)))).clip(-EXPONENT, EXPONENT)
-    if not exponents.any():
-        return context, exponents
-    factors = np.exp2(exponents.astype(np.float64))
-    flat = context.input_order.inverse().apply(np.broadcast_to(factors, context.original.shape).reshape(1, -1))
-    scaled = replace(
-        context,
-        original=evened(context.original, exponents),
-        calibration=context.calibration * factors,
-        x_train=context.x_train * flat.reshape(context.x_train.shape[1:]),
-    )
-    return scaled, exponents
-
-
-def reading(ran: Ran, exponents: Codes) -> Ran:
-    """A network that reads x * 2**exponents as one that reads x, for which its settings name the exponents."""
-    if not exponents.any():
-        return ran
-    settings = {**ran.state.settings, EXPONENTS: exponents.tolist()}
-    return replace(ran, state=replace(ran.state, graph=evened(ran.state.graph, -exponents), settings=settings))
+    own = (settings.seed, settings.metric, settings.mean, settings.std, chosen.validation)
+    known = run_key(imported.sha256, _fingerprint(data), *own)
+    with Checkpoints(work, chosen, known) if work else nullcontext() as checkpoints:
+        even = _ordered(imported, settings, run_recipe(chosen, State(context.original), context, checkpoints))
+        ran = reading(even, exponents)
+        say("store", 0.95)
+        file = packed(stored(imported, settings, ran), chosen.storage)
+        accuracy = _accuracy(imported, settings, graph, ran.state, data)
+        report = _report(imported, settings, even, file, context, accuracy, [*data.notes, *_advice(accuracy)])
+        return Compression(imported, settings, ran, data, file, report)
 
 
 def _ordered(model: Model, config: Config, ran: Ran) -> Ran:
@@ -189,63 +153,6 @@ def stored(model: Model, config: Config, ran: Ran) -> Any:
     """What model.hwc holds."""
     raw = config.mean != 0.0 or config.std != 1.0
     return stored_of(model, ran.state.graph, ran.state.settings, raw)
-
-
-def make_context(
-    model: Model, graph: Graph[Op], data: Data, config: Config, recipe: Recipe, say: Callable[[str, float], None]
-) -> Context:
-    """What the steps may look at.
-
-    Raises:
-        BadInput: data or labels do not fit the model.
-    """
-    calibration = api.entering(model, config, data.x_calibrate)
-    x = arrange(data.x_train, api.raw_input(model, config))
-    task, y = _task(model, graph, data, config, x)
-    return Context(
-        graph,
-        task,
-        calibration.reshape(len(calibration), *graph.shape),
-        x,
-        y,
-        model.input_order,
-        recipe.validation,
-        config.seed,
-        say,
-    )
-
-
-def _task(model: Model, graph: Graph[Op], data: Data, config: Config, x: Array) -> tuple[Task, Array | None]:
-    """What the outputs are, and the training labels as training wants them."""
-    shape = graph.shape
-    for node in graph:
-        shape = node.op.shape(shape)
-    outputs = math.prod(shape)
-    known = data.y_train if data.y_train is not None else data.y_test
-    metric = config.metric or labels.default_metric(known, outputs, data.group is not None)
-    if metric in ("auc", "mse", "r2"):
-        y = data.y_train
-        if y is None and metric != "r2" and x[0].size == outputs:
-            y = x.reshape(len(x), -1)  # an autoencoder
-        return Task("values"), None if y is None else _values(model, y, outputs)
-    end = graph.nodes[-1].op if graph.nodes else None
-    logits = not (isinstance(end, Lookup) and end.function == "sigmoid")
-    several = outputs > 1 and metric == "binary"
-    if outputs == 1 or several:
-        known_end = not logits or "Sigmoid" in model.tail_ops
-        task = Task("binary", logits) if known_end else Task("values")
-        y = labels.prepared("binary", data.y_train, (len(x), outputs), outputs, None)
-        return task, None if y is None else y.astype(np.float64).reshape(len(x), -1)
-    y = labels.prepared("top1", data.y_train, (len(x), outputs), outputs, None)
-    return Task("classes", logits), None if y is None else y.astype(np.int64)
-
-
-def _values(model: Model, y: Array, outputs: int) -> Array:
-    """Labels [n, ...] in the order of the graph's outputs."""
-    flat = y.reshape(len(y), -1).astype(np.float64)
-    if flat.shape[1] != outputs:
-        raise BadInput(f"data: y_train with {outputs} values a sample wanted, {flat.shape[1]} found")
-    return model.output_order.inverse().apply(flat)
 
 
 def _fingerprint(data: Data) -> str:

@@ -162,3 +162,54 @@ def test_what_the_user_asks_for_stands():
     assert typed.steps[0].retrain.weight_bits is None
     qat = make({"step": [{"kind": "retrain", "weight_bits": 8, "activation_bits": 8}]}, "t", "t")
     assert overridden(qat, {"weight_bits": 3}, "command line").steps[0].weight_bits == 3
+
+
+@pytest.mark.torch
+def test_what_was_trained_serves_another_ending(tmp_path):
+    """A run that fails keeps the training before; a recipe that begins alike goes on from it, to the usual bytes."""
+    pytest.importorskip("torch")
+    model, data = uneven_model(tmp_path / "m.onnx")
+    first = {"kind": "retrain", "epochs": 2}
+    work = tmp_path / "work"
+    wrong = {"kind": "prune", "sparsity": 0.5, "layers": {"dense_9": {"sparsity": 0.1}}}
+    with pytest.raises(HwcError, match="step 2"):
+        compressed(model, data, first, wrong, work=work)
+    assert [path.suffix for path in sorted(work.iterdir())] == [".hwc", ".json"]
+    heard = []
+    right = [first, {"kind": "prune", "sparsity": 0.5}]
+    made = compressed(model, data, *right, work=work, progress=lambda text, _share: heard.append(text))
+    assert not any(text.startswith("retrain") for text in heard)
+    assert not work.exists()
+    assert made.packed.data == compressed(model, data, *right).packed.data
+
+
+def test_an_error_before_any_training_leaves_nothing(tmp_path):
+    model, data = uneven_model(tmp_path / "m.onnx")
+    wrong = {"kind": "prune", "sparsity": 0.5, "layers": {"dense_9": {"sparsity": 0.1}}}
+    with pytest.raises(HwcError, match="step 2"):
+        compressed(model, data, {"kind": "prune", "sparsity": 0.5}, wrong, work=tmp_path / "work")
+    assert not (tmp_path / "work").exists()
+
+
+@pytest.mark.parametrize("changes", [{"mean": 0.5}, {"seed": 1}, {"metric": "agreement"}])
+@pytest.mark.torch
+def test_other_options_do_not_take_its_checkpoints(tmp_path, changes):
+    pytest.importorskip("torch")
+    model, data = uneven_model(tmp_path / "m.onnx")
+    first = {"kind": "retrain", "epochs": 1}
+    wrong = {"kind": "prune", "sparsity": 0.5, "layers": {"dense_9": {"sparsity": 0.1}}}
+    with pytest.raises(HwcError, match="step 2"):
+        compressed(model, data, first, wrong, work=tmp_path / "work")
+    heard = []
+    compressed(model, data, first, work=tmp_path / "work", progress=lambda t, _: heard.append(t), **changes)
+    assert any(text.startswith("retrain: epoch 1") for text in heard)
+
+
+@pytest.mark.parametrize(("factor", "message"), [
+    (1e33, "dense_0 ('.*'): its values over the data reach .*; up to 1e\\+30 are supported"),
+])  # fmt: skip
+def test_values_too_large(tmp_path, factor, message):
+    model, data = uneven_model(tmp_path / "m.onnx")
+    data = {k: (v.astype(np.float64) * factor) if k.startswith("x") else v for k, v in data.items()}
+    with pytest.raises(HwcError, match=message.replace("(", "\\(", 1).replace("')", "'\\)", 1)):
+        compressed(model, data, {"kind": "prune", "sparsity": 0.5})

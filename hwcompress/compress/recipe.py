@@ -67,7 +67,7 @@ def compress(graph: Graph[Op], x: Reals | None, config: Config) -> Compressed:
     explain: list[str] = []
     simple = simplify(graph, explain)
     parts = stages(simple)
-    _check_constants(parts)
+    check_constants(parts)
     products = [(s.layer, s.node) for s in parts if s.product is not None]
     config.check_patterns(dict.fromkeys([*products, *((s.layer, s.node) for s in parts)]))
     few = list[str]()
@@ -104,7 +104,7 @@ def compress(graph: Graph[Op], x: Reals | None, config: Config) -> Compressed:
     )
 
 
-def _check_constants(parts: Sequence[Stage]) -> None:
+def check_constants(parts: Sequence[Stage]) -> None:
     """Nothing, if all constants are of a size with which the arithmetic to come stays finite.
 
     Raises:

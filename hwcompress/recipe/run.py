@@ -15,7 +15,7 @@ from hwcompress.compress.select import weighted
 from hwcompress.compress.structured import remove_dead
 from hwcompress.errors import BadInput, HwcError
 from hwcompress.recipe.apply import Done, apply, need_torch
-from hwcompress.recipe.recipe import Recipe, dump
+from hwcompress.recipe.recipe import Recipe
 from hwcompress.recipe.state import Context, State
 from hwcompress.recipe.steps import KINDS, Step
 from hwcompress.storage.container import Ends, Stored, pack, rounded, unpack
@@ -32,27 +32,32 @@ class Ran:
 
 
 class Checkpoints:
-    """A folder with the state after every finished step. It belongs to one run: another key empties it."""
+    """A folder with the state after every finished step.
 
-    def __init__(self, folder: Path, key: str) -> None:
-        self.folder = folder
-        mark = folder / "key"
-        if folder.exists() and (not mark.is_file() or mark.read_text(encoding="utf-8") != key):
-            shutil.rmtree(folder)
+    A step's state is good for every run that begins alike: the same model, data, settings and steps so far. What is of
+    other runs is deleted.
+    """
+
+    def __init__(self, folder: Path, recipe: Recipe, run: str) -> None:
+        """run: `run_key` of what decides the result beside the steps."""
+        self.folder, self._steps = folder, recipe.steps
+        self._names = [f"step_{k}_{_digest(run, *recipe.steps[: k + 1])}" for k in range(len(recipe.steps))]
         folder.mkdir(parents=True, exist_ok=True)
-        mark.write_text(key, encoding="utf-8")
+        for path in folder.iterdir():
+            if path.name.partition(".")[0] not in self._names and path.is_file():
+                path.unlink()
 
     def training(self, index: int) -> Path:
         """Where the training of a step keeps its epochs."""
-        return self.folder / f"step_{index}.pt"
+        return self.folder / f"{self._names[index]}.pt"
 
     def load(self, index: int) -> Done | None:
         """A finished step."""
-        path = self.folder / f"step_{index}.json"
+        path = self._note(index)
         if not path.is_file():
             return None
         told: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        stored = unpack((self.folder / f"step_{index}.hwc").read_bytes(), "checkpoint")
+        stored = unpack(path.with_suffix(".hwc").read_bytes(), "checkpoint")
         step = KINDS[told["step"]["kind"]].model_validate(told["step"])
         state = State(stored.graph, frozenset(told["shared"]), stored.settings)
         return Done(step, state, told["told"])
@@ -60,33 +65,63 @@ class Checkpoints:
     def save(self, index: int, done: Done) -> None:
         """The note last: what it speaks of is there."""
         stored = Stored("checkpoint", done.state.graph, NO_ENDS, b"", done.state.settings)
-        self._write(f"step_{index}.hwc", pack(stored, "raw").data)
+        path = self._note(index)
+        _write(path.with_suffix(".hwc"), pack(stored, "raw").data)
         note = {
             "step": done.step.model_dump(mode="json", exclude_none=True),
             "shared": sorted(done.state.shared),
             "told": done.told,
         }
-        self._write(f"step_{index}.json", json.dumps(note).encode())
-        for path in self.folder.glob(f"{self.training(index).stem}.*pt"):
-            path.unlink()
+        _write(path, json.dumps(note).encode())
+        self._forget(index)
 
-    def _write(self, name: str, data: bytes) -> None:
-        part = self.folder / f"{name}.part"
-        part.write_bytes(data)
-        part.replace(self.folder / name)
+    def __enter__(self) -> "Checkpoints":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """All go at the end; after an error what was trained stays, for a recipe that goes on in another way."""
+        if kind is None:
+            self.remove()
+        elif issubclass(kind, HwcError):
+            self._failed()
+
+    def _failed(self) -> None:
+        for index in range(len(self._steps)):
+            self._forget(index)
+        if not any(step.trains and self._note(k).is_file() for k, step in enumerate(self._steps)):
+            self.remove()
 
     def remove(self) -> None:
-        """The run is over."""
+        """All of it."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _note(self, index: int) -> Path:
+        return self.folder / f"{self._names[index]}.json"
+
+    def _forget(self, index: int) -> None:
+        """Epochs of a training that is done with."""
+        for path in self.folder.glob(f"{self._names[index]}.*pt"):
+            path.unlink()
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Whole or not at all."""
+    part = path.with_suffix(".part")
+    part.write_bytes(data)
+    part.replace(path)
 
 
 NO_ENDS = Ends("x", (1,), "float32", True, ("y",), (1,))
 
 
-def run_key(recipe: Recipe, model: str, data: str, seed: int) -> str:
-    """What decides the result: equal keys may share checkpoints."""
-    text = "\n".join((__version__, dump(recipe), model, data, str(seed)))
-    return hashlib.sha256(text.encode()).hexdigest()
+def run_key(*given: object) -> str:
+    """Of what decides a result beside the steps of a recipe."""
+    return hashlib.sha256("\n".join(map(str, (__version__, *given))).encode()).hexdigest()
+
+
+def _digest(run: str, *steps: Step) -> str:
+    text = "\n".join((run, *(step.model_dump_json() for step in steps)))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def run_recipe(recipe: Recipe, state: State, context: Context, checkpoints: Checkpoints | None = None) -> Ran:
