@@ -103,7 +103,7 @@ class Sizes:
         if tile:
             kept += self._thrifty(tile * self.times)[:KEEP_TILE]
         kept += self._even(interval)
-        most = (self.rows, self.simd[-1])
+        most = (self.pe(self.simd[-1])[-1], self.simd[-1])
         if self.rows * self.columns <= UNROLL_LIMIT and (not kept or self.steps(most) <= interval):
             kept.append(most)
         return list(dict.fromkeys(kept)) or [most]

@@ -16,6 +16,7 @@ from hwcompress.compress.quantize import Types
 from hwcompress.compress.reconstruct import Settings
 from hwcompress.compress.select import weighted, with_weights
 from hwcompress.compress.stages import stages
+from hwcompress.errors import BadInput
 from hwcompress.ir.graph import CodeOp, Graph, Node, Op
 from hwcompress.ops import Conv, ConvCodes, Dense, DenseCodes
 from hwcompress.recipe.state import Context, State, each_layer, layer_names
@@ -25,16 +26,25 @@ SOLVERS = {"gptq": quantize_gptq, "obq": quantize_obq, "adaround": adaround}
 
 
 def run_quantize(step: Quantize, state: State, context: Context) -> tuple[State, dict[str, Any]]:
-    """The state after it, and what is worth telling."""
+    """The state after it, and what is worth telling.
+
+    Raises:
+        BadInput: the method does not work with so few bits.
+    """
     own = each_layer(step, state.graph)
     bits = {name: layer.weight_bits or step.weight_bits for name, layer in own.items() if not layer.skip}
     kinds = {name: kind_of(step, n) for name, n in bits.items()}
+    names = layer_names(state.graph)
+    few = [names[n] for n, kind in kinds.items() if not isinstance(kind, Fixed)]
+    if step.method == "adaround" and few:
+        raise BadInput(
+            f"method adaround: 3 bits or more wanted, or 2 with ternary = false, fewer found for {few[0]}. Try: gptq"
+        )
     if step.method == "nearest":
         graph = round_to_nearest(state.graph, kinds)
     else:
         solve = SOLVERS[step.method]
         graph = solve(state.graph, context.calibration, kinds, settings=reference_settings(state.graph, context))
-    names = layer_names(graph)
     layers: dict[str, Any] = {names[node]: {"weight_bits": max(2, n)} for node, n in bits.items()}
     settings: dict[str, Any] = {**state.settings, "per_channel": True}
     if step.activation_bits is not None:

@@ -12,8 +12,10 @@ from typing import Any
 import numpy as np
 
 from hwcompress.compress.select import weighted
+from hwcompress.compress.stages import stages
 from hwcompress.compress.structured import remove_dead
 from hwcompress.errors import BadInput, HwcError
+from hwcompress.passes.pipeline import simplify
 from hwcompress.recipe.apply import Done, apply, need_torch
 from hwcompress.recipe.recipe import Recipe
 from hwcompress.recipe.state import Context, State
@@ -134,7 +136,7 @@ def run_recipe(recipe: Recipe, state: State, context: Context, checkpoints: Chec
     for step in recipe.steps:
         if step.trains:
             need_torch(step.name)
-    state = replace(state, graph=rounded(state.graph))
+    state = settled(state)
     steps: list[Step] = []
     told: list[Mapping[str, Any]] = []
     for index, step in enumerate(recipe.steps):
@@ -154,7 +156,7 @@ def _shrunk(state: State) -> State:
     """Without channels that carry nothing. Where types are chosen the integer form leaves them out, exactly."""
     if "input_type" in state.settings:
         return state
-    return replace(state, graph=rounded(remove_dead(state.graph)))
+    return settled(replace(state, graph=remove_dead(state.graph)))
 
 
 def _taken(step: Step, state: State, context: Context, index: int, checkpoint: Path | None) -> Done:
@@ -165,7 +167,23 @@ def _taken(step: Step, state: State, context: Context, index: int, checkpoint: P
         raise type(error)(f"recipe step {index + 1} ({step.name}): {error}") from None
     except ValueError as error:
         raise BadInput(f"recipe step {index + 1} ({step.name}): {error}") from None
-    return replace(done, state=replace(done.state, graph=rounded(done.state.graph)))
+    return replace(done, state=settled(done.state))
+
+
+def settled(state: State) -> State:
+    """The state with a graph that `compile` takes as it is, simplified and of float32 numbers; settings follow.
+
+    Where channels are gone, a scaling may fit into a product that it did not fit into before.
+    """
+    graph = rounded(simplify(state.graph))
+    before, after = ({s.node: s.layer for s in reversed(stages(g))} for g in (state.graph, graph))
+    if before == after:
+        return replace(state, graph=graph)
+    renamed = {layer: after[node] for node, layer in before.items() if node in after}
+    rows = state.settings.get("layers", {})
+    layers = {renamed[layer]: row for layer, row in rows.items() if layer in renamed}
+    settings = {**state.settings, "layers": layers} if rows else state.settings
+    return State(graph, state.shared & set(weighted(graph)), settings)
 
 
 def _measured(state: State, context: Context) -> dict[str, Any]:

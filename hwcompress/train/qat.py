@@ -155,11 +155,11 @@ class QuantizedModule(NetworkModule):
         for k, stage in enumerate(self.parts):
             if stage.product is None:
                 continue
-            layer = self._layer(k)
+            layer = self.layers[self.places[k]]
             weights[stage.layer] = OTHER_BITS
             if isinstance(layer, TypedScaling):
                 weights[stage.layer] = layer.format()
-            elif isinstance(layer.form, Quantized):
+            elif isinstance(layer, TypedProduct) and isinstance(layer.form, Quantized):
                 weights[stage.layer] = layer.form.type_bits(layer.form.values())
         return Types(values, weights, per_channel=True, bias_correction=False)
 

@@ -18,6 +18,7 @@ from hwcompress.ir.fixed import FixedPoint, Format
 from hwcompress.ir.graph import CodeOp, Graph, Node
 from hwcompress.ir.types import TensorType
 from hwcompress.ops import DenseCodes, Requant
+from tests.random_maps import random_map_network
 from tests.random_networks import random_network
 
 PLENTY = Resources(10_000, 1_000_000, 2_000_000, 10_000)
@@ -224,3 +225,17 @@ def test_products_that_are_too_wide_for_a_dsp_go_to_luts(
     else:
         with pytest.raises(BadInput, match=r"^layer dense_0: operands of \d+ and \d+ bits do not fit"):
             plan_network(graph, strict)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_every_folding_offered_is_legal(seed: int) -> None:
+    """Of grouped convolutions without a window too: a step reads one group, so PE is within its rows."""
+    graph, _ = random_map_network(seed, channels=12)
+    for layer in layers(graph):
+        sizes = Sizes(layer)
+        for interval in (1, 40, 10**9):
+            for pe, simd in sizes.foldings(interval):
+                for size, sizes_of, count in ((simd, sizes.simd, sizes.columns), (pe, sizes.pe(simd), sizes.rows)):
+                    if Sizes.strict(sizes_of, count):
+                        assert size in sizes_of
+                    assert size <= max(sizes_of)

@@ -20,6 +20,8 @@ LARGE = ("size",)  # families of those
 BUILD = "b"
 PLACE = re.compile(r"'|\bmodel\b|\b\w+_\d+\b")  # a name in quotes, the model as a whole, a layer of ours
 
+ERROR = re.compile(r"^error: ", re.MULTILINE)
+
 # What became of a file.
 REFUSED, RIGHT, STRICTER, BARE = "refused", "right", "stricter", "not comparable"
 
@@ -104,7 +106,7 @@ def faults(done: Outcome, *, quiet: bool = True, large: bool) -> list[str]:
 def _unclear(err: str) -> list[str]:
     """What is wrong with an error message."""
     found: list[str] = []
-    if err.count("error: ") != 1 or not err.startswith("error: ") or not err.endswith("\n"):
+    if len(ERROR.findall(err)) != 1 or not err.startswith("error: ") or not err.endswith("\n"):
         found.append("not one message")
     if any(words in err for words in ("Traceback", "internal error", "out of memory")):
         found.append("an error of our own")
