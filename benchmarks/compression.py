@@ -4,6 +4,7 @@
     python benchmarks/compression.py ratios      # LeNets: bytes against accuracy; tables layer by layer
     python benchmarks/compression.py claims      # what the surveys say, checked
     python benchmarks/compression.py post        # 4-bit weights and half of them zero, without training
+    python benchmarks/compression.py quantized   # few bits for weights and values, trained so or not
     python benchmarks/compression.py hardware    # pruned and quantized networks as hardware
     python benchmarks/compression.py table       # only write the page from the rows that are there
 
@@ -94,6 +95,7 @@ class Bench:
                 "test": report.accuracy.compressed,
                 "float_validation": report.validation["float"],
                 "validation": [step.score for step in report.steps],
+                "ebops": (report.steps[-1].model_extra or {}).get("ebops"),
                 "layers": [layer.model_dump() for layer in report.compression.layers],
             }
 
@@ -115,7 +117,7 @@ def scratch() -> tempfile.TemporaryDirectory[str]:
 def main() -> None:
     """See the module."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("part", choices=["ratios", "claims", "post", "hardware", "table"])
+    parser.add_argument("part", choices=["ratios", "claims", "post", "quantized", "hardware", "table"])
     parser.add_argument("--shared", type=Path, default=ROOT.parent / "shared")
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()

@@ -190,7 +190,7 @@ def _report(
         ),
         recipe=ran.recipe.name,
         seed=config.seed,
-        compression=storage_part(context.original, graph, packed, model.parameters),
+        compression=storage_part(context.original, ran.last, graph, packed, model.parameters),
         accuracy=accuracy,
         validation={"float": floats, "samples": len(context.split[1])},
         steps=[StepPart(**told) for told in ran.steps],

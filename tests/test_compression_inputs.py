@@ -213,3 +213,17 @@ def test_values_too_large(tmp_path, factor, message):
     data = {k: (v.astype(np.float64) * factor) if k.startswith("x") else v for k, v in data.items()}
     with pytest.raises(HwcError, match=message.replace("(", "\\(", 1).replace("')", "'\\)", 1)):
         compressed(model, data, {"kind": "prune", "sparsity": 0.5})
+
+
+def test_the_error_of_a_layer_is_that_of_its_weights(tmp_path):
+    """Whatever is dead and left out afterwards, and in whatever order channels are stored."""
+    model, data = uneven_model(tmp_path / "m.onnx")
+    made = compressed(model, data, {"kind": "prune", "method": "magnitude", "scope": "layer", "sparsity": 0.8})
+    before = {n.name: n.op.weight for n in load_model(model).graph if hasattr(n.op, "weight")}
+    exponents = np.array(made.ran.state.settings.get("input_exponents", [0] * 5))
+    layers = {layer.source: layer for layer in made.report.compression.layers}
+    for name, weight in before.items():
+        even = weight / np.exp2(exponents) if weight.shape[1] == 5 else weight
+        least = np.sort(np.abs(even).ravel())[: round(0.8 * even.size)]
+        assert layers[name].error == pytest.approx(float((least**2).sum() / (even**2).sum()), rel=1e-6)
+    assert made.report.compression.layers[0].weights < before[next(iter(before))].size

@@ -15,6 +15,7 @@ from hwcompress.compress.select import weighted
 from hwcompress.compress.stages import stages
 from hwcompress.compress.structured import remove_dead
 from hwcompress.errors import BadInput, HwcError
+from hwcompress.ir.graph import Graph, Op
 from hwcompress.passes.pipeline import simplify
 from hwcompress.recipe.apply import Done, apply, need_torch
 from hwcompress.recipe.recipe import Recipe
@@ -31,6 +32,7 @@ class Ran:
     recipe: Recipe  # with the numbers that were used
     state: State
     steps: tuple[Mapping[str, Any], ...]  # what each step has to tell
+    last: Graph[Op]  # behind the last step, with what is dead still in its place
 
 
 class Checkpoints:
@@ -149,7 +151,7 @@ def run_recipe(recipe: Recipe, state: State, context: Context, checkpoints: Chec
         state = done.state
         steps.append(done.step)
         told.append({"kind": step.name, **done.told, **_measured(state, context)})
-    return Ran(replace(recipe, steps=tuple(steps)), _shrunk(state), tuple(told))
+    return Ran(replace(recipe, steps=tuple(steps)), _shrunk(state), tuple(told), state.graph)
 
 
 def _shrunk(state: State) -> State:

@@ -30,7 +30,7 @@ class StorageLayer(Part):
     index_bits: float  # of its position, without entropy coding
     coded_index_bits: float
     value_entropy: float  # bits, of the values that are kept
-    error: float  # |W - W'|^2 / |W|^2
+    error: float | None  # |W - W'|^2 / |W|^2; None: the layer has another shape
     method: str  # how it is coded
     float_bytes: int  # weights and biases as float32
     weight_bytes: int
@@ -114,6 +114,10 @@ def heading(report: CompressionReport) -> RenderableType:
     return text
 
 
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{100 * share:.2f}"
+
+
 def layers(c: StoragePart) -> RenderableType:
     """Layer by layer, as the papers have it."""
     table = new_table(
@@ -124,7 +128,7 @@ def layers(c: StoragePart) -> RenderableType:
         values = f"{x.codebook} shared" if x.codebook is not None and x.values == "codebook" else x.values
         table.add_row(
             shown(x.name), values, count(x.weights), f"{x.kept:.2f}", f"{x.bits:.1f}", f"{x.coded_bits:.2f}",
-            f"{x.index_bits:.1f}", f"{x.coded_index_bits:.2f}", f"{x.value_entropy:.2f}", f"{100 * x.error:.2f}",
+            f"{x.index_bits:.1f}", f"{x.coded_index_bits:.2f}", f"{x.value_entropy:.2f}", _percent(x.error),
             count(x.bias_bytes), count(x.compressed_bytes), f"{x.ratio:.1f}",
         )  # fmt: skip
     return titled("Storage: bits of a kept weight and of its position, plain and coded", table)

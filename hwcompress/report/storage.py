@@ -15,12 +15,22 @@ from hwcompress.storage.container import Packed
 FLOAT_BYTES = 4
 
 
-def storage_part(original: Graph[Op], graph: Graph[Op], packed: Packed, parameters: int) -> StoragePart:
-    """The file beside the network that was compressed."""
-    before = {node.name: node for node in original}
+def storage_part(
+    original: Graph[Op], last: Graph[Op], graph: Graph[Op], packed: Packed, parameters: int
+) -> StoragePart:
+    """The file beside the network that was compressed.
+
+    last: the network of the file before dead channels were left out and the others put in order.
+    """
+    before, after = ({node.name: node for node in each} for each in (original, last))
+    errors = {name: _error(before.get(name), node) for name, node in after.items()}
     names = {s.node: s.layer for s in stages(graph)}
     rows = [
-        _layer(node, names.get(node.name, node.name), before, packed) for node in graph if _weights(node) is not None
+        _layer(node, names.get(node.name, node.name), before, packed).model_copy(
+            update={"error": errors.get(node.name)}
+        )
+        for node in graph
+        if _weights(node) is not None
     ]
     size = len(packed.data)
     total = sum(w.size for node in original if (w := _weights(node)) is not None)
@@ -68,7 +78,7 @@ def _layer(node: Node[Op], name: str, before: Mapping[str, Node[Op]], packed: Pa
         index_bits=parts.index_bits,
         coded_index_bits=parts.coded_index_bits,
         value_entropy=parts.value_entropy,
-        error=_error(old, weight),
+        error=None,
         method=parts.method,
         float_bytes=plain,
         weight_bytes=len(coded.data),
@@ -78,8 +88,9 @@ def _layer(node: Node[Op], name: str, before: Mapping[str, Node[Op]], packed: Pa
     )
 
 
-def _error(old: Reals | None, new: Reals) -> float:
-    """|W - W'|^2 / |W|^2; 0 where the shape is another."""
-    if old is None or old.shape != new.shape:
-        return 0.0
+def _error(before: Node[Op] | None, after: Node[Op]) -> float | None:
+    """|W - W'|^2 / |W|^2; None where the shape is another."""
+    old, new = _weights(before) if before else None, _weights(after)
+    if old is None or new is None or old.shape != new.shape:
+        return None
     return float(((old - new) ** 2).sum() / max(float((old**2).sum()), 1e-300))
