@@ -14,8 +14,10 @@ VALIDATED = 1000  # images
 TITLES = {"lenet300_mnist": "LeNet-300-100", "lenet5_caffe_mnist": "LeNet-5 (Caffe)"}
 PAPERS = {  # kept share of each layer in percent (arXiv:1506.02626, tables 3 and 4), bits of a kept weight and index (1510.00149)
     "lenet300_mnist": {"han": (8, 9, 26), "han_ratio": 12, "deep_ratio": 40, "soft_ratio": 64,
+                       "sizes": (235200, 30000, 1000),
                        "deep": ((4.4, 3.7), (4.4, 4.3), (4.3, 3.2))},
     "lenet5_caffe_mnist": {"han": (66, 12, 8, 19), "han_ratio": 12, "deep_ratio": 39, "soft_ratio": 162,
+                           "sizes": (500, 25000, 400000, 5000),
                            "deep": ((7.2, 1.5), (7.2, 3.9), (4.5, 4.5), (5.2, 3.7))},
 }  # fmt: skip
 
@@ -46,7 +48,7 @@ One standard error of a score near 98 %: 0.44 points of validation, 0.20 of test
 def ratios(model: str, rows: dict[str, Row]) -> list[str]:
     """Bytes against accuracy."""
     papers = PAPERS[model]
-    out = ["| Recipe | Zeros % | Bytes | Ratio | Validation % | Test % | CPU s |", "|---|---|---|---|---|---|---|"]
+    out = ["| Recipe | Zeros % | Bytes | Ratio | Validation % | Test % | Seconds |", "|---|---|---|---|---|---|---|"]
     base = rows.get(f"{model}_float")
     if base:
         out.append(
@@ -109,8 +111,8 @@ def layers(model: str, rows: dict[str, Row]) -> list[str]:
             "|---|---|---|---|",
         ]
         out += [
-            f"| {x['name']} | {round(100 * x['nonzero'] / x['kept']):,} | {x['kept']:.1f} | {p} |"
-            for x, p in zip(rows[key]["layers"], papers["han"], strict=True)
+            f"| {x['name']} | {n:,} | {x['kept']:.1f} | {p} |"
+            for x, p, n in zip(rows[key]["layers"], papers["han"], papers["sizes"], strict=True)
         ]
         r = rows[key]
         out += [
