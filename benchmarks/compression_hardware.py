@@ -29,7 +29,7 @@ def built(bench: Any, model: str, steps: list[dict[str, Any]], options: dict[str
             "resources": r.resources.model_dump(),
             "timing": r.timing.model_dump(),
             "counted": {k: getattr(counted, k) for k in ("dsp", "lut", "ff", "bram18")},
-            "equal": run.passed
+            "equal": run.mismatches == 0
             and (run.latency_cycles, run.interval_cycles) == (r.timing.latency_cycles, r.timing.interval_cycles),
             "outputs": run.outputs,
         }
