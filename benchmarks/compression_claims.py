@@ -32,13 +32,14 @@ class Claims:
         self, name: str, steps: list[dict[str, Any]], model: str = MLP, seeds: Iterable[int] = SEEDS
     ) -> np.ndarray:
         """Validation and test scores in percent [seeds, 2]."""
-        rows = [self.bench.compressed(f"run_{name}_{seed}", model, steps, seed=seed) for seed in seeds]
-        return np.array([[100 * r["validation"][-1], r["test"]] for r in rows])
+        return np.array([[100 * r["validation"][-1], r["test"]] for r in self._runs(name, steps, model, seeds)])
 
     def before(self, name: str, steps: list[dict[str, Any]], last: int) -> np.ndarray:
         """Validation scores in percent before the last steps of the same runs [seeds]."""
-        rows = [self.bench.compressed(f"run_{name}_{seed}", MLP, steps, seed=seed) for seed in SEEDS]
-        return np.array([100 * r["validation"][-1 - last] for r in rows])
+        return np.array([100 * r["validation"][-1 - last] for r in self._runs(name, steps, MLP, SEEDS)])
+
+    def _runs(self, name: str, steps: list[dict[str, Any]], model: str, seeds: Iterable[int]) -> list[dict[str, Any]]:
+        return [self.bench.compressed(f"run_{name}_{seed}", model, steps, seed=seed) for seed in seeds]
 
     def text(self, name: str, lines: Lines) -> None:
         """A part of the page."""

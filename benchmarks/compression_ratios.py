@@ -13,6 +13,7 @@ SPARSITIES = {
 SOFT = {"lenet300_mnist": (0.96, 0.1), "lenet5_caffe_mnist": (0.985, 0.15)}  # sparsity before, weight of the prior
 ROUNDS = 3
 DEEP = 0.92
+GRID = {"kind": "quantize", "weight_bits": 8, "per_channel": False}  # of shared values
 TOLERANCE = 2.0  # points that a layer alone may cost in Han's scan; retraining wins them back
 
 
@@ -57,8 +58,7 @@ def shared(model: str, clusters: int, init: str, bias_bits: int) -> list[dict[st
 
 def smallest(model: str, sparsity: float) -> list[dict[str, Any]]:
     """What hwcompress/recipe/ready/smallest.toml has."""
-    grid = {"kind": "quantize", "weight_bits": 8, "per_channel": False}
-    return [*pruned(model, sparsity), *shared(model, 15, "optimal", 6), grid]
+    return [*pruned(model, sparsity), *shared(model, 15, "optimal", 6), GRID]
 
 
 def soft(model: str) -> list[dict[str, Any]]:
@@ -71,7 +71,7 @@ def soft(model: str) -> list[dict[str, Any]]:
             "teacher": "before",
         },
         *shared(model, 15, "optimal", 6)[1:],
-        {"kind": "quantize", "weight_bits": 8, "per_channel": False},
+        GRID,
     ]  # fmt: skip
 
 

@@ -301,37 +301,11 @@ def measure(network: Network) -> AccuracyPart:
     data, config = network.data, network.config
     if data is None:
         return AccuracyPart(metric=config.metric or "agreement", float_=None)
-    found = judged(
-        network.model,
-        config,
-        data,
-        network.tail,
-        network.hardware(data.x_test),
-        float_output(network, data.x_test),
-    )
-    return AccuracyPart(
-        metric=found.metric,
-        float_=found.before,
-        fixed=found.after,
-        samples=found.samples,
-        agreement=found.agreement,
-        sqnr_db=found.sqnr_db,
-    )
+    made, exact = network.hardware(data.x_test), float_output(network, data.x_test)
+    return judged(network.model, config, data, network.tail, made, exact)
 
 
-@dataclass(frozen=True)
-class Judged:
-    """What was made of a model, beside the model."""
-
-    metric: str
-    before: float | None  # the metric of the model
-    after: float | None
-    samples: int
-    agreement: float
-    sqnr_db: float | None
-
-
-def judged(model: Model, config: Config, data: Data, tail: Any, made: Reals, exact: Reals) -> Judged:
+def judged(model: Model, config: Config, data: Data, tail: Any, made: Reals, exact: Reals) -> AccuracyPart:
     """Outputs made, before the host's part, on x_test beside the original model in onnxruntime.
 
     made, exact: in the model's own order [samples, m]; exact: what exact arithmetic gives. tail: the host's part.
@@ -348,13 +322,13 @@ def judged(model: Model, config: Config, data: Data, tail: Any, made: Reals, exa
     metric = config.metric or labels.default_metric(data.y_test, classes, data.group is not None)
     x = arrange(data.x_test, raw_input(model, config)).reshape(len(after), -1).astype(np.float64)
     y = labels.prepared(metric, data.y_test, before.shape, classes, data.group)
-    return Judged(
-        metric,
-        metrics.score(metric, before, y, x, data.group),
-        metrics.score(metric, after, y, x, data.group),
-        len(after),
-        metrics.agreement(before, after),
-        metrics.sqnr_db(exact, made),
+    return AccuracyPart(
+        metric=metric,
+        float_=metrics.score(metric, before, y, x, data.group),
+        fixed=metrics.score(metric, after, y, x, data.group),
+        samples=len(after),
+        agreement=metrics.agreement(before, after),
+        sqnr_db=metrics.sqnr_db(exact, made),
     )
 
 

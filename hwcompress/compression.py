@@ -223,8 +223,8 @@ def _accuracy(model: Model, config: Config, before: Graph[Op], after: State, dat
     found = api.judged(model, config, data, HostTail(model), made, exact)
     return CompressedAccuracy(
         metric=found.metric,
-        float_=found.before,
-        compressed=found.after,
+        float_=found.float_,
+        compressed=found.fixed,
         samples=found.samples,
         agreement=found.agreement,
         sqnr_db=found.sqnr_db,

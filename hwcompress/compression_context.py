@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwcompress import api
-from hwcompress.compress.recipe import check_constants, worthwhile_exponents
+from hwcompress.compress.recipe import check_constants, compress, uneven_exponents
 from hwcompress.compress.stages import stages
-from hwcompress.config import EXPONENT, Config
+from hwcompress.config import MAX_EXPONENT, Config
 from hwcompress.data import Data
 from hwcompress.errors import BadInput, quote
 from hwcompress.frontend.arrange import arrange
@@ -20,7 +20,7 @@ from hwcompress.frontend.model import Model
 from hwcompress.ir.fixed import Codes
 from hwcompress.ir.graph import Graph, Op
 from hwcompress.ops import Conv, Dense, Lookup
-from hwcompress.passes.preprocess import evened
+from hwcompress.passes.preprocess import evened, scaled
 from hwcompress.recipe.recipe import Recipe
 from hwcompress.recipe.run import Ran
 from hwcompress.recipe.state import Context, Task
@@ -62,10 +62,11 @@ def check_numbers(context: Context) -> None:
     Raises:
         BadInput: they do not.
     """
-    check_constants(stages(context.original))
+    parts = stages(context.original)
+    check_constants(parts)
     with np.errstate(over="ignore", invalid="ignore"):
         x = context.calibration
-        for stage in stages(context.original):
+        for stage in parts:
             x = stage.run(x)
             if not (np.abs(x) <= HUGE).all():
                 top = float(np.abs(x).max())
@@ -81,21 +82,25 @@ def with_even_inputs(context: Context) -> tuple[Context, Codes]:
     Zeros, unless channels of different range cost accuracy in one type, or values are so large or so small that the
     learning rates that are usual would not fit their weights.
     """
-    exponents = worthwhile_exponents(context.original, context.calibration)
-    top = float(np.abs(context.calibration * np.exp2(exponents.astype(np.float64))).max(initial=0.0))
-    if top > 0 and not 1 / USUAL <= top < USUAL and isinstance(context.original.nodes[0].op, Dense | Conv):
-        exponents = (exponents - int(np.floor(np.log2(top)))).clip(-EXPONENT, EXPONENT)
+    graph, x = context.original, context.calibration
+    exponents = np.zeros(graph.channels, dtype=np.int64)
+    if not isinstance(graph.nodes[0].op, Dense | Conv):
+        return context, exponents
+    if uneven_exponents(x).any():
+        exponents = compress(graph, x.reshape(len(x), -1), Config()).exponents
+    top = float(np.abs(scaled(x, exponents)).max(initial=0.0))
+    if top > 0 and not 1 / USUAL <= top < USUAL:
+        exponents = (exponents - int(np.floor(np.log2(top)))).clip(-MAX_EXPONENT, MAX_EXPONENT)
     if not exponents.any():
         return context, exponents
-    factors = np.exp2(exponents.astype(np.float64))
-    flat = context.input_order.inverse().apply(np.broadcast_to(factors, context.original.shape).reshape(1, -1))
-    scaled = replace(
+    factors = context.input_order.inverse().apply(scaled(np.ones((1, *graph.shape)), exponents).reshape(1, -1))
+    even = replace(
         context,
-        original=evened(context.original, exponents),
-        calibration=context.calibration * factors,
-        x_train=context.x_train * flat.reshape(context.x_train.shape[1:]),
+        original=evened(graph, exponents),
+        calibration=scaled(x, exponents),
+        x_train=context.x_train * factors.reshape(context.x_train.shape[1:]),
     )
-    return scaled, exponents
+    return even, exponents
 
 
 def reading(ran: Ran, exponents: Codes) -> Ran:

@@ -21,7 +21,7 @@ from hwcompress.ir.fixed import Format, parse_format
 OURS = re.compile(r"(dense|conv|pool|affine|pointwise)_\d+")  # names that engines.plan gives to layers
 
 MAX_COUNT = 10**9
-EXPONENT = 40  # bits either way
+MAX_EXPONENT = 40  # bits either way
 STRATEGIES = ("auto", "dsp", "lut")  # those that this version has engines for
 
 
@@ -82,7 +82,7 @@ def _target(value: object) -> object:
 Type = Annotated[Format, BeforeValidator(_format), PlainSerializer(str)]
 Bits = Annotated[int, BeforeValidator(_number), Field(ge=2, le=16)]
 Count = Annotated[int, BeforeValidator(_number), Field(ge=0, le=MAX_COUNT)]
-Exponent = Annotated[int, BeforeValidator(_number), Field(ge=-EXPONENT, le=EXPONENT)]
+Exponent = Annotated[int, BeforeValidator(_number), Field(ge=-MAX_EXPONENT, le=MAX_EXPONENT)]
 Positive = Annotated[int, BeforeValidator(_number), Field(ge=1, le=MAX_COUNT)]
 Real = Annotated[float, BeforeValidator(_number), Field(allow_inf_nan=False)]
 Share = Annotated[Real, Field(ge=0, le=1)]

@@ -84,10 +84,7 @@ def _same_network(made: Compression, folder: Path, data: dict[str, np.ndarray]) 
     """model.hwc and model.onnx are the network."""
     made.write(folder / "out")
     back = load_model(folder / "out" / "model.hwc").graph
-    for a, b in zip(made.ran.state.graph, back, strict=True):
-        for name in ("weight", "bias", "scale"):
-            if hasattr(a.op, name):
-                assert np.array_equal(getattr(a.op, name), getattr(b.op, name))
+    networks.check_same_constants(made.ran.state.graph, back)
     session = ort.InferenceSession(str(folder / "out" / "model.onnx"), providers=["CPUExecutionProvider"])
     (answers,) = session.run(None, {"x": data["x_test"]})
     want = made.predict(data["x_test"])

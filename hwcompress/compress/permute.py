@@ -57,18 +57,19 @@ def shortest(stored: Stored, method: str = "best") -> Graph[Op]:
     method: of `storage.matrix.encode`.
     """
     graph = stored.graph
-    for k, link in enumerate(links(graph)):
+    for k in range(len(links(graph))):
+        link = links(graph)[k]  # again: the link before has put its rows in another order
         if link.whole and link.producer.weight.size + link.consumer.weight.size <= MOST:
-            tried = [graph, *(permuted(graph, links(graph)[k], order) for order in _orders(graph, k, stored))]
+            grid = _grids(replace(stored, graph=graph))[graph.nodes[link.first].output]
+            tried = [graph, *(permuted(graph, link, order) for order in _orders(link, grid))]
             sizes = [_bytes(replace(stored, graph=each), link, method) for each in tried]
             graph = tried[sizes.index(min(sizes))]
     return graph
 
 
-def _orders(graph: Graph[Op], index: int, stored: Stored) -> Iterator[Codes]:
-    link = links(graph)[index]
+def _orders(link: Link, grid: Layout | None) -> Iterator[Codes]:
+    """grid: of the map that the producer reads."""
     maker = link.producer.weight
-    grid = _grids(replace(stored, graph=graph))[graph.nodes[link.first].output]
     reader = link.by_channel()
     columns = reader.reshape(*reader.shape[:2], -1, link.each).transpose(2, 0, 1, 3).reshape(len(maker), -1)
     yield alike(maker, grid)

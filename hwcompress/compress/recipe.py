@@ -18,7 +18,7 @@ from hwcompress.ir.graph import CodeOp, Graph, Op
 from hwcompress.ops import Affine, Conv, Dense
 from hwcompress.passes.dead import drop_dead
 from hwcompress.passes.pipeline import simplify
-from hwcompress.passes.preprocess import evened
+from hwcompress.passes.preprocess import evened, scaled
 from hwcompress.sim.integer import Simulator
 from hwcompress.sim.reference import widest
 
@@ -79,19 +79,18 @@ def compress(graph: Graph[Op], x: Reals | None, config: Config) -> Compressed:
     pruned = _prune(simple, parts, config, x)
     exponents = given_exponents(config, graph.channels)
     pruned = evened(pruned, exponents)
-    x = x * np.exp2(exponents.astype(np.float64)) if x is not None else None
+    x = scaled(x, exponents) if x is not None else None
     wish, mixing = resolved(pruned, x, config)
     choice = calibrate(pruned, x, wish)
     empty, scaling = _empty(pruned, parts), list[str]()
     free = config.input_type is None and config.input_exponents is None
     if x is not None and free and (uneven := uneven_exponents(x)).any():
-        scaled = evened(pruned, uneven)
-        even = x * np.exp2(uneven.astype(np.float64))
-        wish, remixing = resolved(scaled, even, config)
-        trial = calibrate(scaled, even, wish)
+        level, even = evened(pruned, uneven), scaled(x, uneven)
+        wish, remixing = resolved(level, even, config)
+        trial = calibrate(level, even, wish)
         target = run_stages(stages(pruned), x)
-        if trial.quantized.error(run_stages(stages(scaled), even)) < BETTER * choice.quantized.error(target):
-            pruned, choice, exponents, mixing = scaled, trial, uneven, remixing
+        if trial.quantized.error(run_stages(stages(level), even)) < BETTER * choice.quantized.error(target):
+            pruned, choice, exponents, mixing = level, trial, uneven, remixing
             scaling = ["input channels differ in range: one power of two each"]
     return Compressed(
         simple,
@@ -136,22 +135,6 @@ def given_exponents(config: Config, channels: int) -> Codes:
     if len(given) != channels:
         raise BadInput(f"input_exponents: {channels} wanted, one for each input channel, {len(given)} found")
     return np.array(given, dtype=np.int64)
-
-
-def worthwhile_exponents(graph: Graph[Op], x: Reals, bits: int = 8) -> Codes:
-    """Powers of two for the input's channels [n] with which rounding costs clearly less; zeros if none do.
-
-    graph: simplified, a product its first operator, else zeros. x [samples, *graph.shape]. bits: of all types.
-    """
-    uneven = uneven_exponents(x)
-    if not uneven.any() or not isinstance(graph.nodes[0].op, Dense | Conv):
-        return np.zeros_like(uneven)
-    even = x * np.exp2(uneven.astype(np.float64))
-    errors = list[float]()
-    for each, values in ((graph, x), (evened(graph, uneven), even)):
-        wish = request(each, Config(weight_bits=bits, activation_bits=bits))
-        errors.append(calibrate(each, values, wish).quantized.error(run_stages(stages(each), values)))
-    return uneven if errors[1] < BETTER * errors[0] else np.zeros_like(uneven)
 
 
 def uneven_exponents(x: Reals) -> Codes:

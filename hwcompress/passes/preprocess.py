@@ -78,6 +78,11 @@ def evened(graph: Graph[Op], exponents: Codes) -> Graph[Op]:
     return simplify(scale_input(graph, exponents)) if exponents.any() else graph
 
 
+def scaled(x: Reals, exponents: Codes) -> Reals:
+    """What a network of `evened` reads for samples x [samples, ..., channels]: x * 2**exponents[c]."""
+    return x * np.exp2(exponents.astype(np.float64)) if exponents.any() else x
+
+
 def _prepend(graph: Graph[Op], name: str, op: Op) -> Graph[Op]:
     """The operator between the input and the first node."""
     node = Node(name, op, graph.input, fresh(graph, name))

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where the bytes of a .hwc file went, layer by layer."""
 
-from collections.abc import Mapping
-
 import numpy as np
 
 from hwcompress.compress.stages import stages
@@ -23,12 +21,9 @@ def storage_part(
     last: the network of the file before dead channels were left out and the others put in order.
     """
     before, after = ({node.name: node for node in each} for each in (original, last))
-    errors = {name: _error(before.get(name), node) for name, node in after.items()}
     names = {s.node: s.layer for s in stages(graph)}
     rows = [
-        _layer(node, names.get(node.name, node.name), before, packed).model_copy(
-            update={"error": errors.get(node.name)}
-        )
+        _layer(node, names.get(node.name, node.name), before.get(node.name), after.get(node.name), packed)
         for node in graph
         if _weights(node) is not None
     ]
@@ -53,12 +48,12 @@ def _weights(node: Node[Op]) -> Reals | None:
     return op.scale if isinstance(op, Affine) else None
 
 
-def _layer(node: Node[Op], name: str, before: Mapping[str, Node[Op]], packed: Packed) -> StorageLayer:
+def _layer(node: Node[Op], name: str, before: Node[Op] | None, last: Node[Op] | None, packed: Packed) -> StorageLayer:
     weight = _weights(node)
     assert weight is not None
     assert isinstance(node.op, Dense | Conv | Affine)
     coded, bias = packed.weights[node.name], packed.biases[node.name]
-    old = _weights(before[node.name]) if node.name in before else None
+    old = _weights(before) if before else None
     kept = int(np.count_nonzero(weight))
     was = old.size if old is not None else weight.size
     size = len(coded.data) + len(bias.data)
@@ -78,7 +73,7 @@ def _layer(node: Node[Op], name: str, before: Mapping[str, Node[Op]], packed: Pa
         index_bits=parts.index_bits,
         coded_index_bits=parts.coded_index_bits,
         value_entropy=parts.value_entropy,
-        error=None,
+        error=_error(before, last),
         method=parts.method,
         float_bytes=plain,
         weight_bytes=len(coded.data),
@@ -88,9 +83,9 @@ def _layer(node: Node[Op], name: str, before: Mapping[str, Node[Op]], packed: Pa
     )
 
 
-def _error(before: Node[Op] | None, after: Node[Op]) -> float | None:
+def _error(before: Node[Op] | None, after: Node[Op] | None) -> float | None:
     """|W - W'|^2 / |W|^2; None where the shape is another."""
-    old, new = _weights(before) if before else None, _weights(after)
+    old, new = (_weights(node) if node else None for node in (before, after))
     if old is None or new is None or old.shape != new.shape:
         return None
     return float(((old - new) ** 2).sum() / max(float((old**2).sum()), 1e-300))

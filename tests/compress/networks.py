@@ -54,3 +54,12 @@ def compressed(graph: Graph[Op], options: Mapping[str, object], x: Reals | None 
 
 def weights(graph: Graph[Op]) -> list[Reals]:
     return [n.op.weight for n in graph if isinstance(n.op, Dense)]
+
+
+def check_same_constants(a: Graph[Op], b: Graph[Op]) -> None:
+    """Every weight, bias and scale of one network is that of the other."""
+    for one, other in zip(a, b, strict=True):
+        for name in ("weight", "bias", "scale"):
+            assert hasattr(one.op, name) == hasattr(other.op, name)
+            if hasattr(one.op, name):
+                assert np.array_equal(getattr(one.op, name), getattr(other.op, name))

@@ -2,7 +2,6 @@
 """Broken and hostile model files: each ends in one clear error or a right result, within limits. See trial.py."""
 
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,13 +13,6 @@ from tests.robustness.honest import HONEST, write
 from tests.robustness.trial import STRICTER_THAN_WE, contents, tried
 
 LEAST = 300  # distinct files
-
-
-@pytest.fixture(scope="module")
-def cage() -> Iterator[Cage]:
-    found = Cage()
-    yield found
-    found.close()
 
 
 @pytest.fixture(scope="module")
