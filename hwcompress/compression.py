@@ -152,7 +152,7 @@ def default_recipe() -> str:
 def stored(model: Model, config: Config, ran: Ran) -> Any:
     """What model.hwc holds."""
     raw = config.mean != 0.0 or config.std != 1.0
-    return stored_of(model, ran.state.graph, ran.state.settings, raw)
+    return stored_of(model, ran.state.graph, ran.state.settings, ran.state.hashes, raw)
 
 
 def _fingerprint(data: Data) -> str:

@@ -225,3 +225,20 @@ def test_the_error_of_a_layer_is_that_of_its_weights(tmp_path):
         least = np.sort(np.abs(even).ravel())[: round(0.8 * even.size)]
         assert layers[name].error == pytest.approx(float((least**2).sum() / (even**2).sum()), rel=1e-6)
     assert made.report.compression.layers[0].weights < before[next(iter(before))].size
+
+
+@pytest.mark.torch
+def test_a_hashed_network_is_its_values(tmp_path):
+    """Also behind inputs of uneven range, with pruned weights, and after a second writing."""
+    pytest.importorskip("torch")
+    model, data = uneven_model(tmp_path / "m.onnx")
+    hashing = {"kind": "hash", "share": 0.2, "epochs": 2}
+    rounding = {"kind": "quantize", "weight_bits": 8, "per_channel": False}
+    made = compressed(model, data, {"kind": "prune", "sparsity": 0.3}, hashing, rounding)
+    layers = made.report.compression.layers
+    assert [layer.values for layer in layers] == ["hashed", "hashed"]
+    assert [layer.codebook for layer in layers] == list(made.ran.steps[1]["buckets"].values())
+    assert sum(layer.codebook for layer in layers) <= 0.2 * sum(layer.nonzero for layer in layers) + 1
+    back = load_model(made.write(tmp_path / "out") / "model.hwc").graph
+    networks.check_same_constants(made.ran.state.graph, back)
+    assert "input_exponents" in made.ran.state.settings

@@ -9,18 +9,16 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hwcompress.compress.kmeans import INITS, Indices, Init, Points, entropic, lloyd, start
 from hwcompress.compress.select import Scores, Weighted, weighted, with_weights
 from hwcompress.errors import BadInput, quote
 from hwcompress.ir.fixed import Reals
 from hwcompress.ir.graph import Graph, Op
+from hwcompress.storage.hashing import Placement
 
 T = TypeVar("T")
-Words = NDArray[np.uint64]
 NOTHING: Scores = {}
-GOLDEN, MIX_A, MIX_B = (np.uint64(c) for c in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB))
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,29 +122,11 @@ def hash_weights(
     weights: dict[str, Reals] = {}
     errors: dict[str, float] = {}
     for name, (op, count) in _chosen(graph, counts).items():
-        bucket, sign = hashed(op.weight.size, count, seed)
-        flat = op.weight.ravel()
-        kept = (flat != 0) if keep_zeros else np.ones(flat.size, dtype=bool)
-        members = np.bincount(bucket[kept], minlength=count)
-        values = np.bincount(bucket[kept], (sign * flat)[kept], count) / np.maximum(members, 1)
-        new = np.where(kept, sign * values[bucket], 0.0)
-        weights[name], errors[name] = new.reshape(op.weight.shape), float(((flat - new) ** 2).sum())
+        place = Placement(count, seed)
+        new = place.weights(place.fit(op.weight, keep_zeros), op.weight.shape)
+        weights[name] = np.where(op.weight != 0, new, 0.0) if keep_zeros else new
+        errors[name] = float(((op.weight - weights[name]) ** 2).sum())
     return Clustered(with_weights(graph, weights), errors)
-
-
-def hashed(size: int, buckets: int, seed: int) -> tuple[Indices, Reals]:
-    """Bucket (0..buckets - 1) and sign (-1, 1) of each of `size` weights in order, by splitmix64 of place and seed."""
-    word = _mixed(np.arange(size, dtype=np.uint64) + _mixed(np.array([seed % (1 << 64)], dtype=np.uint64)))
-    sign = np.where(word >> np.uint64(63), -1.0, 1.0)
-    return (_mixed(word) % np.uint64(buckets)).astype(np.int64), sign
-
-
-def _mixed(word: Words) -> Words:
-    """The finalizer of splitmix64 (Steele, Lea, Flood, OOPSLA 2014)."""
-    word = word + GOLDEN
-    word = (word ^ (word >> np.uint64(30))) * MIX_A
-    word = (word ^ (word >> np.uint64(27))) * MIX_B
-    return word ^ (word >> np.uint64(31))
 
 
 def _clustered(

@@ -59,7 +59,8 @@ def shortest(stored: Stored, method: str = "best") -> Graph[Op]:
     graph = stored.graph
     for k in range(len(links(graph))):
         link = links(graph)[k]  # again: the link before has put its rows in another order
-        if link.whole and link.producer.weight.size + link.consumer.weight.size <= MOST:
+        placed = {graph.nodes[link.first].name, graph.nodes[link.second].name} & stored.hashes.keys()
+        if link.whole and not placed and link.producer.weight.size + link.consumer.weight.size <= MOST:
             grid = _grids(replace(stored, graph=graph))[graph.nodes[link.first].output]
             tried = [graph, *(permuted(graph, link, order) for order in _orders(link, grid))]
             sizes = [_bytes(replace(stored, graph=each), link, method) for each in tried]

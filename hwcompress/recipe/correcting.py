@@ -70,7 +70,7 @@ def run_digits(step: Digits, state: State, context: Context) -> tuple[State, dic
     layers = merged(state.settings.get("layers", {}), rows)
     settings = {**state.settings, "per_channel": True, "layers": layers}
     told = {"digits": {names[n]: [before[n], after[n]] for n in bits}}
-    return State(graph, state.shared - bits.keys(), settings), told
+    return replace(state, graph=graph, shared=state.shared - bits.keys(), settings=settings), told
 
 
 def _still_shared(state: State, graph: Graph[Op]) -> frozenset[str]:

@@ -63,12 +63,13 @@ class Checkpoints:
         told: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         stored = unpack(path.with_suffix(".hwc").read_bytes(), "checkpoint")
         step = KINDS[told["step"]["kind"]].model_validate(told["step"])
-        state = State(stored.graph, frozenset(told["shared"]), stored.settings)
+        state = State(stored.graph, frozenset(told["shared"]), stored.settings, stored.hashes)
         return Done(step, state, told["told"])
 
     def save(self, index: int, done: Done) -> None:
         """The note last: what it speaks of is there."""
-        stored = Stored("checkpoint", done.state.graph, NO_ENDS, b"", done.state.settings)
+        state = done.state
+        stored = Stored("checkpoint", state.graph, NO_ENDS, b"", state.settings, hashes=state.hashes)
         path = self._note(index)
         _write(path.with_suffix(".hwc"), pack(stored, "raw").data)
         note = {
@@ -155,8 +156,11 @@ def run_recipe(recipe: Recipe, state: State, context: Context, checkpoints: Chec
 
 
 def _shrunk(state: State) -> State:
-    """Without channels that carry nothing. Where types are chosen the integer form leaves them out, exactly."""
-    if "input_type" in state.settings:
+    """Without channels that carry nothing. Where types are chosen the integer form leaves them out, exactly.
+
+    Where hashes place weights no place may change.
+    """
+    if "input_type" in state.settings or state.hashes:
         return state
     return settled(replace(state, graph=remove_dead(state.graph)))
 
@@ -185,7 +189,7 @@ def settled(state: State) -> State:
     rows = state.settings.get("layers", {})
     layers = {renamed[layer]: row for layer, row in rows.items() if layer in renamed}
     settings = {**state.settings, "layers": layers} if rows else state.settings
-    return State(graph, state.shared & set(weighted(graph)), settings)
+    return replace(state, graph=graph, shared=state.shared & set(weighted(graph)), settings=settings)
 
 
 def _measured(state: State, context: Context) -> dict[str, Any]:

@@ -19,12 +19,13 @@ from hwcompress.ir.graph import Graph, Op
 from hwcompress.recipe.sharing import round_biases
 from hwcompress.recipe.state import Context, State, each_layer, layer_names
 from hwcompress.recipe.steps import Hash, Retrain, SoftSharing, Training
+from hwcompress.storage.hashing import Placement
 from hwcompress.train.decay import biased_hooks
 from hwcompress.train.gates import Gated, l0_hooks
 from hwcompress.train.groups import group_indices, lasso_hooks
 from hwcompress.train.hashed import Hashed
 from hwcompress.train.loop import Hooks
-from hwcompress.train.mixture import Hyper, Mixture, attach, mixture_hooks
+from hwcompress.train.mixture import Hyper, Mixture, attach, mixture_hooks, unit
 from hwcompress.train.module import MakeForm, NetworkModule
 
 Finish = Callable[[NetworkModule, State], tuple[State, dict[str, Any]]]
@@ -142,18 +143,22 @@ def _soft_sharing(step: SoftSharing, state: State, context: Context) -> Sparse:
     hyper = Hyper(step.zero_alpha, step.zero_beta, step.alpha, step.beta)
     rates = (step.mean_factor, step.precision_factor, step.share_factor)
     strength = step.tau / max(1, len(context.split[0]))
+    units = {n: unit(weighted(state.graph)[n].weight) for n in names}
 
     def hooks(module: NetworkModule) -> Hooks:
-        mixture = attach(module, names, step.components, step.zero_share, hyper)
-        return mixture_hooks(module, mixture, names, strength, rates)
+        mixture = attach(module, units, step.components, step.zero_share, hyper)
+        return mixture_hooks(module, mixture, units, strength, rates)
 
     def finish(module: NetworkModule, before: State) -> tuple[State, dict[str, Any]]:
         mixture = module.mixture
         assert isinstance(mixture, Mixture)
         components = mixture.components().merged(step.merge)
         trained = module.trained()
-        graph = with_weights(trained, {n: components.shared(weighted(trained)[n].weight) for n in names})
+        graph = with_weights(
+            trained, {n: each * components.shared(weighted(trained)[n].weight / each) for n, each in units.items()}
+        )
         told = {
+            "units": {layer_names(trained)[n]: each for n, each in units.items()},
             "score_before_sharing": context.score(trained),
             "means": components.means.tolist(),
             "deviations": (components.precisions**-0.5).tolist(),
@@ -168,15 +173,16 @@ def _soft_sharing(step: SoftSharing, state: State, context: Context) -> Sparse:
 def _hash(step: Hash, state: State, seed: int) -> Sparse:
     names = _named(step, state, step.name)
     forms: dict[str, MakeForm] = {}
-    counts: dict[str, int] = {}
+    hashes: dict[str, Placement] = {}
     for n in names:
-        op = weighted(state.graph)[n]
-        counts[n] = max(1, round(step.share * np.count_nonzero(op.weight)))
-        forms[n] = partial(Hashed, buckets=counts[n], seed=seed)
+        kept = int(np.count_nonzero(weighted(state.graph)[n].weight))
+        hashes[n] = Placement(max(1, round(step.share * kept)), seed % (1 << 64))
+        forms[n] = partial(Hashed, place=hashes[n])
 
     def finish(module: NetworkModule, before: State) -> tuple[State, dict[str, Any]]:
-        told = {"buckets": {layer_names(before.graph)[n]: count for n, count in counts.items()}}
-        return replace(before, graph=module.trained(), shared=before.shared | frozenset(names)), told
+        told = {"buckets": {layer_names(before.graph)[n]: place.buckets for n, place in hashes.items()}}
+        shared = before.shared | frozenset(names)
+        return replace(before, graph=module.trained(), shared=shared, hashes={**before.hashes, **hashes}), told
 
     return Sparse(forms, finish=finish)
 

@@ -21,6 +21,7 @@ from hwcompress.recipe.exact import answers
 from hwcompress.recipe.steps import LayerStep, Step
 from hwcompress.sim.metrics import share
 from hwcompress.sim.reference import run_float
+from hwcompress.storage.hashing import Placement
 
 Kind: TypeAlias = Literal["classes", "binary", "values"]
 NO_SETTINGS: Mapping[str, Any] = {}
@@ -34,6 +35,7 @@ class State:
     graph: Graph[Op]
     shared: frozenset[str] = frozenset()  # nodes whose equal weights are one value
     settings: Mapping[str, Any] = field(default_factory=dict[str, Any])  # fields of a Config that quantizing fixed
+    hashes: Mapping[str, Placement] = field(default_factory=dict[str, Placement])  # of nodes that share by hashes
 
 
 @dataclass(frozen=True)

@@ -246,8 +246,8 @@ class Training(Step):
     sparsity: Share | None = Field(default=None, description="share of zero weights to reach while training, 0 to 1")
     tolerance: Annotated[Real, Field(ge=0)] | None = Field(
         default=None,
-        description="points of validation score that `sparsity` may cost; where it costs more, twice as many weights "
-        "are kept, and so on; 0 or more",
+        description="points of validation score that `sparsity` may cost (soft-sharing: `tau`); where it costs more, "
+        "twice as many weights are kept (a quarter of tau taken), and so on; 0 or more",
     )
     begin: Share = Field(default=0.0, description="share of the steps at which pruning begins, 0 to 1")
     end: Share = Field(default=0.75, description="share of the steps at which it ends, 0 to 1")

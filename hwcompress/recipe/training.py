@@ -3,6 +3,7 @@
 
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,16 @@ from hwcompress.errors import BadInput
 from hwcompress.recipe.quantized_training import quantized, quantizes
 from hwcompress.recipe.sparse_training import Sparse, sparse, together
 from hwcompress.recipe.state import Context, State, each_layer
-from hwcompress.recipe.steps import FinetuneCentroids, Training
+from hwcompress.recipe.steps import FinetuneCentroids, SoftSharing, Training
 from hwcompress.train.forms import Shared
+from hwcompress.train.hashed import Hashed
 from hwcompress.train.loop import Epoch, Hooks, Schedule, Trained, train
 from hwcompress.train.losses import Objective, TaskLoss
 from hwcompress.train.module import MakeForm, NetworkModule
 from hwcompress.train.pruning import Gradual
 from hwcompress.train.samples import Samples
+
+TRIES = 6  # of soft sharing
 
 
 def run_training(
@@ -30,18 +34,28 @@ def run_training(
     Raises:
         BadInput: nothing is shared where shared values are to be trained, or training diverged.
     """
-    if step.tolerance is None or step.sparsity is None:
+    if step.tolerance is None or (step.sparsity is None and not isinstance(step, SoftSharing)):
         return step, *_trained(step, state, context, index, checkpoint)
     floor = context.score(state.graph, state.settings) - context.points(step.tolerance)
-    tried, trail = step.model_copy(update={"tolerance": None}), list[tuple[float, float]]()
+    tried = step.model_copy(update={"tolerance": None})
+    trail: list[tuple[float, float]] = []
     while True:
         own = checkpoint.with_suffix(f".{len(trail)}{checkpoint.suffix}") if checkpoint else None
         after, told = _trained(tried, state, context, index, own)
-        trail.append((tried.sparsity or 0.0, context.score(after.graph, after.settings)))
-        share, score = trail[-1]
-        if score >= floor or share == 0:
+        asked = tried.tau if isinstance(tried, SoftSharing) else tried.sparsity or 0.0
+        trail.append((asked, context.score(after.graph, after.settings)))
+        weaker = _weaker(tried, asked, len(trail))
+        if trail[-1][1] >= floor or weaker is None:
             return tried, after, {**told, "tried": trail}
-        tried = tried.model_copy(update={"sparsity": max(0.0, 1 - 2 * (1 - share))})
+        tried = weaker
+
+
+def _weaker(step: Training, asked: float, tries: int) -> Training | None:
+    """The step that asks for less; None if there is none."""
+    if asked == 0 or (isinstance(step, SoftSharing) and tries == TRIES):
+        return None
+    less = {"tau": asked / 4} if isinstance(step, SoftSharing) else {"sparsity": max(0.0, 2 * asked - 1)}
+    return step.model_copy(update=less)
 
 
 def _trained(
@@ -74,11 +88,19 @@ def _trained(
 
 def _prepared(step: Training, state: State, context: Context, index: int) -> tuple[NetworkModule, Sparse]:
     """What is trained, and what the step adds to plain training."""
-    shared: dict[str, MakeForm] = dict.fromkeys(state.shared, Shared)
+    shared = {name: _shared(state, name) for name in state.shared}
     if quantizes(step):
         return quantized(step, state, context, shared)
     extra = sparse(step, state, context, index)
     return NetworkModule(state.graph, {**shared, **extra.forms}), extra
+
+
+def _shared(state: State, name: str) -> MakeForm:
+    """What stands for weights that share values."""
+    place = state.hashes.get(name)
+    if place is None or place.values(weighted(state.graph)[name].weight) is None:
+        return Shared
+    return partial(Hashed, place=place)
 
 
 def _freeze(module: NetworkModule, shared: frozenset[str]) -> None:
@@ -87,8 +109,8 @@ def _freeze(module: NetworkModule, shared: frozenset[str]) -> None:
         parameter.requires_grad_(False)
     for name in shared:
         form = module.products()[name].form
-        assert isinstance(form, Shared)
-        form.centroids.requires_grad_(True)
+        assert isinstance(form, Shared | Hashed)
+        form.requires_grad_(True)
 
 
 def _objective(step: Training, state: State, context: Context) -> Objective:

@@ -13,6 +13,8 @@ from hwcompress.report.schema import SCHEMA, ModelPart, Part, Real
 from hwcompress.report.table import new_table, scores, titled
 from hwcompress.report.text import count, shown
 
+SHARED = {"codebook": "shared", "hashed": "hashed"}
+
 
 class StorageLayer(Part):
     """One layer in the file, as in the tables of Deep Compression (arXiv:1510.00149, tables 2 to 5)."""
@@ -23,7 +25,7 @@ class StorageLayer(Part):
     nonzero: int
     sparsity: float
     kept: float  # percent of the original's weights
-    values: str  # codebook, fixed or float32
+    values: str  # codebook, fixed, scaled or float32; hashed: values placed by hashes
     codebook: int | None = None  # entries
     bits: float  # of a weight that is kept, without entropy coding
     coded_bits: float  # and as it is stored
@@ -125,7 +127,7 @@ def layers(c: StoragePart) -> RenderableType:
         ["Weights", "Kept %", "Bits", "coded", "Index", "coded", "Entropy", "Error %", "Bias B", "Bytes", "Ratio"],
     )
     for x in c.layers:
-        values = f"{x.codebook} shared" if x.codebook is not None and x.values == "codebook" else x.values
+        values = f"{count(x.codebook)} {SHARED[x.values]}" if x.codebook and x.values in SHARED else x.values
         table.add_row(
             shown(x.name), values, count(x.weights), f"{x.kept:.2f}", f"{x.bits:.1f}", f"{x.coded_bits:.2f}",
             f"{x.index_bits:.1f}", f"{x.coded_index_bits:.2f}", f"{x.value_entropy:.2f}", _percent(x.error),
@@ -160,4 +162,4 @@ def notes(report: CompressionReport) -> RenderableType | None:
 
 
 def _lines(texts: Iterable[str]) -> list[Text]:
-    return [Text(f"- {shown(text)}") for text in texts]
+    return [Text(f"- {shown(text, 200)}") for text in texts]

@@ -22,6 +22,7 @@ from hwcompress.ir.graph import Graph, Node, Op, check_chain
 from hwcompress.ir.types import Shape
 from hwcompress.ops import Affine, Conv, Dense
 from hwcompress.storage import header, matrix
+from hwcompress.storage.hashing import Placement
 from hwcompress.storage.header import Ends, Stored
 from hwcompress.storage.matrix import Encoded
 
@@ -85,14 +86,23 @@ def _float32(values: Reals) -> Reals:
 
 
 def pack(stored: Stored, method: str = "best") -> Packed:
-    """The file of a network whose constants are `rounded`. method: of `storage.matrix.encode`."""
+    """The file of a network whose constants are `rounded`. method: of `storage.matrix.encode`.
+
+    Layers whose weights are placed by hashes, and still as these say, take the bytes of their values alone.
+    """
+    placed = _placed(stored)
+    stored = replace(stored, hashes={name: stored.hashes[name] for name in placed})
     text = json.dumps(header.write(stored), separators=(",", ":"), sort_keys=True, allow_nan=False)
     parts = [_sized(_deflated(text.encode(), DICTIONARY)), _sized(_deflated(stored.tail, b"") if stored.tail else b"")]
     weights: dict[str, Encoded] = {}
     biases: dict[str, Encoded] = {}
     for found in constants(stored):
         name = found.node.name
-        weights[name] = matrix.encode(found.weight, found.grid, method)
+        values = placed.get(name)
+        if values is None:
+            weights[name] = matrix.encode(found.weight, found.grid, method)
+        else:
+            weights[name] = _encoded(found, values, stored.hashes[name], method)
         biases[name] = matrix.encode(found.bias, None, method)
         parts += [_sized(weights[name].data), _sized(biases[name].data)]
     body = b"".join(parts)
@@ -132,15 +142,60 @@ def _unpacked(body: bytes) -> Stored:
     sizes = [size for found in blank for size in (math.prod(found.weight.shape), math.prod(found.bias.shape))]
     if max(sizes, default=0) > MAX_WEIGHTS or sum(sizes) > MAX_CONSTANTS:
         raise BadInput(f"{sum(sizes)} constants; up to {MAX_CONSTANTS}, {MAX_WEIGHTS} a layer, are supported")
-    full = {found.node.output: _filled(found, reader) for found in blank}
+    full = {found.node.output: _filled(found, reader, stored.hashes.get(found.node.name)) for found in blank}
     if reader.left:
         raise BadInput(f"{reader.left} bytes more than its layers take")
     nodes = tuple(full.get(node.output, node) for node in stored.graph)
     return replace(stored, graph=replace(stored.graph, nodes=nodes))
 
 
-def _filled(found: Constants, reader: "_Reader") -> Node[Op]:
-    weight = matrix.decode(reader.part(), cast("tuple[int, int]", found.weight.shape), found.grid)
+def _placed(stored: Stored) -> dict[str, Reals]:
+    """The values [buckets] of every node whose weights are placed by its hash."""
+    found: dict[str, Reals] = {}
+    for node in stored.graph:
+        if node.name in stored.hashes and isinstance(node.op, Dense | Conv):
+            values = stored.hashes[node.name].values(node.op.weight)
+            if values is not None:
+                found[node.name] = values
+    return found
+
+
+def _encoded(found: Constants, values: Reals, place: Placement, method: str) -> Encoded:
+    """Values [buckets], and where some of what they stand for is pruned, what is kept."""
+    coded = matrix.encode(values[None], None, method)
+    kept = found.weight != 0
+    whole = np.array_equal(kept, place.weights(values, kept.shape) != 0)
+    mask = None if whole else matrix.encode(kept.astype(np.float64), found.grid, method)
+    data = _sized(coded.data) + (mask.data if mask else b"")
+    each = values.size / max(1, int(np.count_nonzero(kept)))  # values for a weight
+    parts = replace(
+        coded.parts,
+        weights=kept.size,
+        nonzero=int(np.count_nonzero(kept)),
+        kind="hashed",
+        codebook=values.size,
+        value_bits=coded.parts.value_bits * each,
+        coded_value_bits=coded.parts.coded_value_bits * each,
+        index_bits=mask.parts.index_bits if mask else 0.0,
+        coded_index_bits=mask.parts.coded_index_bits if mask else 0.0,
+        total=len(data),
+    )
+    return Encoded(data, parts)
+
+
+def _weight(data: bytes, found: Constants, place: Placement | None) -> Reals:
+    """The matrix [m, n] of a part of the file."""
+    shape = cast("tuple[int, int]", found.weight.shape)
+    if place is None:
+        return matrix.decode(data, shape, found.grid)
+    reader = _Reader(data)
+    values = matrix.decode(reader.part(), (1, place.buckets), None)
+    weight = place.weights(values[0], shape)
+    return weight * (matrix.decode(reader.rest(), shape, found.grid) != 0) + 0.0 if reader.left else weight
+
+
+def _filled(found: Constants, reader: "_Reader", place: Placement | None) -> Node[Op]:
+    weight = _weight(reader.part(), found, place)
     bias = matrix.decode(reader.part(), cast("tuple[int, int]", found.bias.shape), None)
     op = found.node.op
     if isinstance(op, Affine):
@@ -183,6 +238,11 @@ class _Reader:
     @property
     def left(self) -> int:
         return len(self._data) - self._at
+
+    def rest(self) -> bytes:
+        """All that is left."""
+        self._at, start = len(self._data), self._at
+        return self._data[start:]
 
     def part(self) -> bytes:
         """The next one.

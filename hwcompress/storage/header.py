@@ -15,6 +15,7 @@ from hwcompress.ir.graph import Graph, Node, Op
 from hwcompress.ir.order import Order
 from hwcompress.ops import Affine, Clip, Conv, Dense, Lookup, MaxPool, SumPool, Window
 from hwcompress.ops.lookup import FUNCTIONS, arity
+from hwcompress.storage.hashing import Placement
 
 MAX_SIDE = 1 << 22  # of any dimension
 
@@ -45,6 +46,7 @@ class Stored:
     tail: bytes = b""  # ONNX model that the host runs
     settings: Mapping[str, Any] = field(default_factory=dict[str, Any])  # fields of a Config that its numbers imply
     parameters: int = 0  # of the network that was compressed
+    hashes: Mapping[str, Placement] = field(default_factory=dict[str, Placement])  # by node: how its weights are placed
 
 
 Text = Annotated[str, Field(max_length=4096)]
@@ -63,6 +65,7 @@ MaxRow = tuple[Literal["max"], Text, WindowRow, Finite | None]
 SumRow = tuple[Literal["sum"], Text, WindowRow]
 Row = DenseRow | ConvRow | AffineRow | ClipRow | LookupRow | MaxRow | SumRow
 OrderRow = tuple[Annotated[list[Side], Field(max_length=64)], Annotated[list[Whole], Field(max_length=64)]]
+HashRow = tuple[Side, Annotated[int, Field(ge=0, lt=1 << 64, strict=True)]]  # buckets, seed
 _STRICT = ConfigDict(extra="forbid", frozen=True)
 
 
@@ -92,6 +95,7 @@ class _Header(BaseModel):
     nodes: Annotated[list[Row], Field(max_length=4096)]
     settings: dict[str, Any] = {}
     parameters: Annotated[int, Field(ge=0, strict=True)] = 0
+    hashes: dict[Text, HashRow] = {}
 
 
 def write(stored: Stored) -> dict[str, Any]:
@@ -122,6 +126,8 @@ def write(stored: Stored) -> dict[str, Any]:
     }
     if stored.settings:
         header["settings"] = dict(stored.settings)
+    if stored.hashes:
+        header["hashes"] = {name: [each.buckets, each.seed] for name, each in stored.hashes.items()}
     return header
 
 
@@ -191,7 +197,16 @@ def read(text: bytes) -> Stored:
         b"",
         found.settings,
         found.parameters,
+        _hashes(found, graph),
     )  # fmt: skip
+
+
+def _hashes(found: _Header, graph: Graph[Op]) -> dict[str, Placement]:
+    sizes = {node.name: node.op.weight.size for node in graph if isinstance(node.op, Dense | Conv)}
+    for name, (buckets, _) in found.hashes.items():
+        if buckets > sizes.get(name, 0):
+            raise BadInput(f"its header: hashes of {quote(name, 60)}: values of a layer with so many weights wanted")
+    return {name: Placement(*row) for name, row in found.hashes.items()}
 
 
 def _check_orders(orders: list[Order]) -> None:

@@ -37,7 +37,7 @@ class Parts:
     weights: int
     nonzero: int
     fillers: int
-    kind: Kind
+    kind: Kind | Literal["hashed"]
     codebook: int | None  # entries, if there is one
     value_bits: float  # of an entry, at fixed width
     coded_value_bits: float  # of an entry, as written

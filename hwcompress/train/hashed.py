@@ -5,8 +5,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from hwcompress.compress.cluster import hashed
 from hwcompress.ir.fixed import Reals
+from hwcompress.storage.hashing import Placement, hashed
 from hwcompress.train.forms import Form
 
 
@@ -19,14 +19,12 @@ class Hashed(Form):
     signs: Tensor
     bucket: Tensor
 
-    def __init__(self, weight: Reals, buckets: int, seed: int) -> None:
+    def __init__(self, weight: Reals, place: Placement) -> None:
         super().__init__()
-        bucket, sign = hashed(weight.size, buckets, seed)
+        bucket, sign = hashed(weight.size, place.buckets, place.seed)
         signs = np.where(weight != 0, sign.reshape(weight.shape), 0.0)
-        members = np.bincount(bucket[signs.ravel() != 0], minlength=buckets)
-        values = np.bincount(bucket, (signs * weight).ravel(), buckets) / np.maximum(members, 1)
         dtype = torch.get_default_dtype()
-        self.buckets = nn.Parameter(torch.tensor(values, dtype=dtype))
+        self.buckets = nn.Parameter(torch.tensor(place.fit(weight), dtype=dtype))
         self.register_buffer("signs", torch.tensor(signs, dtype=dtype))
         self.register_buffer("bucket", torch.tensor(bucket.reshape(weight.shape)))
 

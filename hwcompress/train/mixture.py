@@ -2,10 +2,12 @@
 """Soft weight sharing: a Gaussian mixture as prior of all weights, learned with them (Ullrich, arXiv:1702.04008).
 
 One component stands at zero with a fixed share; what it takes is pruned. After training each weight becomes the mean of
-the component that most likely made it.
+the component that most likely made it. One mixture is for all layers: each is seen in a unit of its own, a power of
+two, so that its weights are about as large as those that the priors of the precisions are made for.
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +22,7 @@ from hwcompress.train.loop import Hooks
 from hwcompress.train.module import NetworkModule
 
 CHUNK = 1 << 14  # weights at a time: they stay in the cache with all components
+USUAL = 0.25  # root mean square of weights that the priors suit: of the LeNets, pruned
 HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
 
 
@@ -160,9 +163,17 @@ class MinusLogMixture(torch.autograd.Function):
         return tuple(grads[0] * saved for saved in ctx.saved_tensors)
 
 
-def attach(module: NetworkModule, names: list[str], components: int, zero_share: float, hyper: Hyper) -> Mixture:
-    """A mixture over the weights of these nodes, kept with the module: checkpoints have it too."""
-    weights = [module.products()[name].form.values() for name in names]
+def unit(weight: Reals) -> float:
+    """The power of two in which weights are about USUAL, by the root mean square of those that are not zero."""
+    kept = weight[weight != 0]
+    return 2.0 ** round(math.log2(float(np.sqrt(np.mean(kept**2))) / USUAL)) if kept.size else 1.0
+
+
+def attach(
+    module: NetworkModule, units: Mapping[str, float], components: int, zero_share: float, hyper: Hyper
+) -> Mixture:
+    """A mixture over the weights of these nodes in their units, kept with the module: checkpoints have it too."""
+    weights = [module.products()[name].form.values() / each for name, each in units.items()]
     kept = np.concatenate([w[w != 0] for w in weights]) if weights else np.zeros(0)
     low, high = (float(kept.min()), float(kept.max())) if kept.size else (-1.0, 1.0)
     mixture = Mixture(low, high, components, zero_share, hyper)
@@ -171,22 +182,27 @@ def attach(module: NetworkModule, names: list[str], components: int, zero_share:
 
 
 def mixture_hooks(
-    module: NetworkModule, mixture: Mixture, names: list[str], strength: float, rates: tuple[float, float, float]
+    module: NetworkModule,
+    mixture: Mixture,
+    units: Mapping[str, float],
+    strength: float,
+    rates: tuple[float, float, float],
 ) -> Hooks:
     """Loss + strength x (-log p(weights) - log p(precisions)) (equation 3, tau there over the number of samples).
 
     Args:
         module: the network.
         mixture: what `attach` gave.
-        names: nodes whose weights it is for; their forms are `Masked`. Pruned weights count as they are: at zero.
+        units: of the weights of the nodes that it is for; their forms are `Masked`. Pruned weights count as they are:
+            at zero.
         strength: tau over the number of training samples, as the loss is a mean.
         rates: learning rates of means, log precisions and log shares over that of the weights.
     """
-    forms = [form for n in names if isinstance(form := module.products()[n].form, Masked)]
+    forms = [(form, each) for n, each in units.items() if isinstance(form := module.products()[n].form, Masked)]
 
     def penalty(_module: NetworkModule) -> Tensor:
-        weights = torch.cat([form.weight[form.mask != 0] for form in forms])
-        zeros = sum(form.mask.numel() for form in forms) - len(weights)
+        weights = torch.cat([form.weight[form.mask != 0] / each for form, each in forms])
+        zeros = sum(form.mask.numel() for form, _ in forms) - len(weights)
         density = mixture.minus_log_density(weights) + zeros * mixture.minus_log_density(weights.new_zeros(1))
         return strength * (density + mixture.minus_log_hyper())
 

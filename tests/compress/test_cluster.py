@@ -7,13 +7,14 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from hwcompress.compress.cluster import Clustered, cluster, cluster_entropy, hash_weights, hashed, index_bits
+from hwcompress.compress.cluster import Clustered, cluster, cluster_entropy, hash_weights, index_bits
 from hwcompress.compress.kmeans import INITS, Init, Points, entropic, lloyd, optimal, start
 from hwcompress.compress.select import weighted
 from hwcompress.errors import BadInput
 from hwcompress.ir.fixed import Reals
 from hwcompress.ir.graph import Graph, Op
 from hwcompress.ops import Clip, Dense
+from hwcompress.storage.hashing import hashed
 from tests.compress.networks import RELU, chain, random_dense, weights
 
 
@@ -221,23 +222,6 @@ def test_bits_are_the_entropy() -> None:
     assert index_bits(np.array([[1.0, 1, 2, 0, 3]])) == pytest.approx(2 * 1 + 2 * 2)
     assert index_bits(np.zeros((2, 2))) == 0.0
     assert index_bits(np.ones((2, 2))) == 0.0
-
-
-def splitmix(word: int) -> int:
-    mask = (1 << 64) - 1
-    word = (word + 0x9E3779B97F4A7C15) & mask
-    word = ((word ^ (word >> 30)) * 0xBF58476D1CE4E5B9) & mask
-    word = ((word ^ (word >> 27)) * 0x94D049BB133111EB) & mask
-    return word ^ (word >> 31)
-
-
-@pytest.mark.parametrize("seed", [0, 5, -1])
-def test_hashes_are_splitmix(seed: int) -> None:
-    buckets, signs = hashed(50, 7, seed)
-    for place in range(50):
-        word = splitmix((place + splitmix(seed % 2**64)) % 2**64)
-        assert buckets[place] == splitmix(word) % 7
-        assert signs[place] == (-1 if word >> 63 else 1)
 
 
 def test_hashed_values_are_the_least_squares_fit() -> None:

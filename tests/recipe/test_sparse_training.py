@@ -1,17 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """Recipe steps that learn zeros and shared values: what comes out is in the graph, and nowhere else."""
 
+import math
+from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pytest
 
+from hwcompress.compress.select import weighted, with_weights
 from hwcompress.errors import BadInput
 from hwcompress.ir.graph import Graph, Op
 from hwcompress.recipe.apply import Done, apply
 from hwcompress.recipe.sharing import round_biases
 from hwcompress.recipe.state import Context, State, Task
-from hwcompress.recipe.steps import Hash, LayerStep, Retrain, SoftSharing, Step
+from hwcompress.recipe.steps import FinetuneCentroids, Hash, LayerStep, Quantize, Retrain, SoftSharing, Step
+from hwcompress.storage.hashing import Placement
 from tests.compress.networks import RELU, chain, random_dense, weights
 from tests.recipe.contexts import context_of
 
@@ -86,8 +91,9 @@ def test_soft_sharing():
     graph, told = done.state.graph, done.told
     assert done.state.shared == {"fc0", "fc1"}
     known = {float(np.float32(m)) for m in told["means"]}
-    found = {*np.unique(np.float32(np.concatenate([w.ravel() for w in weights(graph)]))).tolist()}
-    assert found <= known | {0.0}
+    for w, each in zip(weights(graph), told["units"].values(), strict=True):
+        assert {*np.unique(np.float32(w / each)).tolist()} <= known | {0.0}
+        assert math.frexp(each)[0] == 0.5
     assert len(known) <= 6
     assert told["means"][0] == 0.0
     assert told["values"] == {f"dense_{k}": len(np.unique(w[w != 0])) for k, w in enumerate(weights(graph))}
@@ -158,3 +164,54 @@ def test_hooks_together():
     assert [g["params"] for g in both.parameters] == [[1], [2], [2]]
     empty = together([])
     assert (empty.penalty, empty.before_step, empty.after_step, empty.counts_from) == (None, None, None, 0.0)
+
+
+def trained() -> tuple[State, Context]:
+    done, context = run(Retrain(epochs=30, **FAST))
+    return done.state, context
+
+
+def test_soft_sharing_gives_way():
+    """A tau that ruins the network is made smaller until the tolerance holds; what was used is in the step."""
+    state, context = trained()
+    before = context.score(state.graph)
+    step = SoftSharing(epochs=20, components=4, tau=50.0, **FAST)
+    ruined = apply(step, state, context, 0).state
+    held = apply(step.model_copy(update={"tolerance": 3.0}), state, context, 0)
+    assert context.score(ruined.graph) < before - context.points(3.0)
+    assert context.score(held.state.graph) >= before - context.points(3.0)
+    taus = [tau for tau, _ in held.told["tried"]]
+    assert taus == [50.0 / 4**k for k in range(len(taus))]
+    assert isinstance(held.step, SoftSharing)
+    assert (held.step.tau, held.step.tolerance) == (taus[-1], None)
+    again = apply(held.step, state, context, 0).state
+    assert all(np.array_equal(a, b) for a, b in zip(weights(again.graph), weights(held.state.graph), strict=True))
+
+
+def test_hashed_weights_stay_where_hashes_place_them():
+    """Through training of all that is shared, through centroids, and on a grid for the layer."""
+    state, context = trained()
+    steps = (
+        Hash(epochs=3, share=0.25, **FAST),
+        FinetuneCentroids(epochs=2, batch=20),
+        Retrain(epochs=2, **FAST),
+        Quantize(weight_bits=6, per_channel=False),
+    )
+    seen = [state]
+    for step in steps:
+        seen.append(apply(step, seen[-1], context, 0).state)
+        assert seen[-1].hashes == {"fc0": Placement(18, 0), "fc1": Placement(6, 0)}
+        for name, place in seen[-1].hashes.items():
+            assert place.values(weighted(seen[-1].graph)[name].weight) is not None
+    moved = [not np.array_equal(weights(a.graph)[0], weights(b.graph)[0]) for a, b in pairwise(seen)]
+    assert moved == [True] * 4
+
+
+def test_rows_on_grids_of_their_own_are_hashed_no_more():
+    """They are shared values like any, and train so."""
+    state, context = trained()
+    hashed = apply(Hash(epochs=1, share=0.25, **FAST), state, context, 0).state
+    graph = with_weights(hashed.graph, {"fc0": weights(hashed.graph)[0] * np.arange(1, 13)[:, None]})
+    after = apply(FinetuneCentroids(epochs=1, batch=20), replace(hashed, graph=graph), context, 0).state
+    count = [len(np.unique(weights(g)[0])) for g in (graph, after.graph)]
+    assert count[0] == count[1] > 2 * 18

@@ -6,9 +6,10 @@
 import numpy as np
 import pytest
 
-from hwcompress.compress.cluster import hash_weights, hashed
+from hwcompress.compress.cluster import hash_weights
 from hwcompress.ir.order import Order
 from hwcompress.ops import Dense
+from hwcompress.storage.hashing import Placement, hashed
 from tests.compress.networks import RELU, chain, random_dense, weights
 
 torch = pytest.importorskip("torch")
@@ -28,12 +29,12 @@ def matrix(seed: int = 0, zeros: float = 0.3):
 def test_it_starts_as_cluster_hashes():
     weight = matrix()
     graph = hash_weights(chain(9, Dense(weight, np.zeros(6))), 7, seed=5).graph
-    np.testing.assert_allclose(Hashed(weight, 7, 5).values(), weights(graph)[0], atol=1e-6)
+    np.testing.assert_allclose(Hashed(weight, Placement(7, 5)).values(), weights(graph)[0], atol=1e-6)
 
 
 def test_the_gradient_is_the_sum_over_the_bucket():
     weight = matrix(1)
-    form = Hashed(weight, 7, 3)
+    form = Hashed(weight, Placement(7, 3))
     upstream = np.random.default_rng(2).normal(size=weight.shape)
     (form() * torch.tensor(upstream, dtype=torch.float32)).sum().backward()
     bucket, sign = hashed(weight.size, 7, 3)
@@ -48,10 +49,10 @@ def test_the_gradient_is_the_sum_over_the_bucket():
 @pytest.mark.parametrize("buckets", [1, 54, 500])
 def test_extremes(buckets):
     weight = matrix(3)
-    made = Hashed(weight, buckets, 0).values()
+    made = Hashed(weight, Placement(buckets, 0)).values()
     assert (made[weight == 0] == 0).all()
     assert len(np.unique(np.abs(made[weight != 0]))) <= min(buckets, np.count_nonzero(weight))
-    assert (Hashed(np.zeros((2, 3)), buckets, 0).values() == 0).all()
+    assert (Hashed(np.zeros((2, 3)), Placement(buckets, 0)).values() == 0).all()
 
 
 def test_it_learns_with_few_values():
@@ -61,7 +62,7 @@ def test_it_learns_with_few_values():
     graph = chain(6, random_dense(rng, 12, 6), RELU, random_dense(rng, 2, 12))
     first = np.where(np.arange(72).reshape(12, 6) % 4 == 0, 0.0, weights(graph)[0])
     graph = chain(6, Dense(first, np.zeros(12)), RELU, Dense(weights(graph)[1], np.zeros(2)))
-    module = NetworkModule(graph, dict.fromkeys(("fc0", "fc1"), lambda w: Hashed(w, 10, 0)))
+    module = NetworkModule(graph, dict.fromkeys(("fc0", "fc1"), lambda w: Hashed(w, Placement(10, 0))))
 
     def right(y, labels) -> float:
         return float((y.argmax(axis=1) == labels).mean())

@@ -8,6 +8,7 @@ import math
 import numpy as np
 import pytest
 
+from hwcompress.compress.select import weighted, with_weights
 from hwcompress.ir.order import Order
 from hwcompress.ops import Dense
 from tests.compress.networks import RELU, chain, random_dense, weights
@@ -24,6 +25,7 @@ from hwcompress.train.mixture import (  # noqa: E402
     Mixture,
     attach,
     mixture_hooks,
+    unit,
 )
 from hwcompress.train.module import NetworkModule  # noqa: E402
 from hwcompress.train.samples import Samples  # noqa: E402
@@ -154,9 +156,9 @@ HYPER = Hyper(250.0, 0.25, 250.0, 0.25)  # deviations of about 0.03
 def trained(strength: float, epochs: int = 60, checkpoint=None, stop: int | None = None):
     graph, samples = problem()
     module = NetworkModule(graph)
-    names = list(module.products())
-    mixture = attach(module, names, 5, 0.8, HYPER)
-    hooks = mixture_hooks(module, mixture, names, strength, (0.5, 3.0, 3.0))
+    units = dict.fromkeys(module.products(), 1.0)
+    mixture = attach(module, units, 5, 0.8, HYPER)
+    hooks = mixture_hooks(module, mixture, units, strength, (0.5, 3.0, 3.0))
 
     def progress(count, _epoch):
         if count == stop:
@@ -190,8 +192,8 @@ def test_pruned_weights_stay_pruned_and_count_at_zero():
     module, mixture, _ = trained(3e-4, 8)
     first = weights(graph)[0]
     assert (weights(module.trained())[0][first == 0] == 0).all()
-    names = list(module.products())
-    penalty = mixture_hooks(module, mixture, names, 0.5, (1.0, 1.0, 1.0)).penalty
+    units = dict.fromkeys(module.products(), 1.0)
+    penalty = mixture_hooks(module, mixture, units, 0.5, (1.0, 1.0, 1.0)).penalty
     assert penalty
     made = mixture.components()
     every = np.concatenate([w.ravel() for w in weights(module.trained())])
@@ -214,8 +216,37 @@ def test_the_same_from_a_checkpoint(tmp_path):
 def test_a_network_of_zeros():
     graph = chain(2, Dense(np.zeros((2, 2)), np.zeros(2)))
     module = NetworkModule(graph)
-    mixture = attach(module, ["fc0"], 3, 0.5, Hyper())
-    penalty = mixture_hooks(module, mixture, ["fc0"], 1.0, (1.0, 1.0, 1.0)).penalty
+    mixture = attach(module, {"fc0": 1.0}, 3, 0.5, Hyper())
+    penalty = mixture_hooks(module, mixture, {"fc0": 1.0}, 1.0, (1.0, 1.0, 1.0)).penalty
     assert penalty
     assert math.isfinite(float(penalty(module).detach()))
     assert (mixture.components().shared(np.zeros((2, 2))) == 0).all()
+
+
+@pytest.mark.parametrize("rms", [1e-6, 0.17, 0.25, 0.36, 40.0, 1e12])
+def test_a_unit_is_a_power_of_two_in_which_weights_are_usual(rms):
+    weight = np.random.default_rng(0).normal(size=(30, 40))
+    weight[:10] = 0.0
+    weight *= rms / np.sqrt((weight[10:] ** 2).mean())
+    found = unit(weight)
+    assert math.frexp(found)[0] == 0.5
+    assert 0.25 / math.sqrt(2) <= rms / found * (1 + 1e-12)
+    assert rms / found <= 0.25 * math.sqrt(2) * (1 + 1e-12)
+    assert unit(np.zeros((2, 2))) == 1.0
+
+
+def test_units_move_nothing_but_the_scale():
+    """Layers times powers of two: the same mixture, and the same weights times these."""
+    graph, _ = problem()
+    names = [n.name for n in graph if isinstance(n.op, Dense)]
+    scales = dict(zip(names, (64.0, 0.125), strict=False))
+    made = []
+    for factors in (dict.fromkeys(names, 1.0), scales):
+        scaled = {n: op.weight * factors[n] for n, op in weighted(graph).items()}
+        module = NetworkModule(with_weights(graph, scaled))
+        units = {name: unit(p.form.values()) for name, p in module.products().items()}
+        mixture = attach(module, units, 5, 0.8, HYPER)
+        loss = mixture_hooks(module, mixture, units, 1.0, (0.5, 3.0, 3.0)).penalty(module)
+        means, own = mixture.means.detach().numpy().tolist(), [units[n] / factors[n] for n in names]
+        made.append((float(loss.detach()), means, own))
+    assert made[0] == made[1]
