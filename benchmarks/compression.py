@@ -3,6 +3,7 @@
 
     python benchmarks/compression.py ratios      # LeNets: bytes against accuracy; tables layer by layer
     python benchmarks/compression.py claims      # what the surveys say, checked
+    python benchmarks/compression.py storage     # the same networks by every way of storing them
     python benchmarks/compression.py post        # 4-bit weights and half of them zero, without training
     python benchmarks/compression.py quantized   # few bits for weights and values, trained so or not
     python benchmarks/compression.py hardware    # pruned and quantized networks as hardware
@@ -117,7 +118,7 @@ def scratch() -> tempfile.TemporaryDirectory[str]:
 def main() -> None:
     """See the module."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("part", choices=["ratios", "claims", "post", "quantized", "hardware", "table"])
+    parser.add_argument("part", choices=["ratios", "storage", "claims", "post", "quantized", "hardware", "table"])
     parser.add_argument("--shared", type=Path, default=ROOT.parent / "shared")
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()

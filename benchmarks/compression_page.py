@@ -8,6 +8,7 @@ from typing import Any
 import compression_post
 import compression_quantized
 import compression_ratios
+import compression_storage
 
 Row = dict[str, Any]
 VALIDATED = 1000  # images
@@ -28,6 +29,7 @@ def page(folder: Path, versions: str) -> str:
     parts = [HEAD.format(versions=versions)]
     for model, title in TITLES.items():
         parts += [f"## {title}\n", *ratios(model, rows), *layers(model, rows)]
+    parts += storage(rows)
     parts += post(rows)
     parts += quantized(rows)
     parts += claims(rows)
@@ -57,8 +59,7 @@ def ratios(model: str, rows: dict[str, Row]) -> list[str]:
             else f"| given, float | 0 | | 1 | {100 * base['float_validation']:.2f} | {base['float_test']:.2f} | |"
         )
     named = [("float, retrained with the same budget", f"{model}_float"), ("Han 2015: quality x std, three rounds", f"{model}_han2015"),
-             ("Deep Compression", f"{model}_deep_compression")]  # fmt: skip
-    named.append(("soft weight sharing", f"{model}_soft"))
+             *deep(model), ("soft weight sharing", f"{model}_soft")]  # fmt: skip
     named += [(f"smallest, {100 * s:g} %", f"{model}_smallest_{s}") for s in compression_ratios.SPARSITIES[model]]
     for title, key in named:
         if key in rows:
@@ -71,9 +72,15 @@ def ratios(model: str, rows: dict[str, Row]) -> list[str]:
     return out
 
 
+def deep(model: str) -> list[tuple[str, str]]:
+    """Titles and keys."""
+    sparsities = sorted((compression_ratios.DEEP, *compression_ratios.MILDER[model]))
+    return [(f"Deep Compression, {100 * s:g} %", compression_ratios.deep_name(model, s)) for s in sparsities]
+
+
 def chosen(model: str, rows: dict[str, Row], papers: Row) -> list[str]:
     """The smallest file whose validation score is not below that of a reference, or within one standard error of it."""
-    keys = [f"{model}_{kind}" for kind in ("han2015", "deep_compression", "soft")]
+    keys = [f"{model}_han2015", f"{model}_soft", *(key for _, key in deep(model))]
     keys += [f"{model}_smallest_{s}" for s in compression_ratios.SPARSITIES[model]]
     found, base = [rows[k] for k in keys if k in rows], rows.get(f"{model}_float")
     if not found or base is None:
@@ -131,6 +138,33 @@ def layers(model: str, rows: dict[str, Row]) -> list[str]:
         ]
         out.append("")
     return out
+
+
+def storage(rows: dict[str, Row]) -> list[str]:
+    """Ways to write the same network."""
+    ways = ("xz", *compression_storage.METHODS, "as trained", "best")
+    out = ["| Network | " + " | ".join(WAYS.get(w, w) for w in ways) + " |", "|---" * (len(ways) + 1) + "|"]
+    for model, networks in compression_storage.NETWORKS.items():
+        for title, sparsity in networks.items():
+            r = rows.get(f"{model}_storage_{'deep' if title.startswith('Deep') else sparsity}")
+            if r:
+                cells = [f"{r[w]:,} ({r['float'] / r[w]:.1f} x)" for w in ways]
+                out.append(f"| {TITLES[model]}, {title} | " + " | ".join(cells) + " |")
+    if len(out) == 2:
+        return []
+    return ["## Storage: bytes of the whole file, and ratio\n", *out, "", STORAGE]
+
+
+WAYS = {
+    "xz": "model.onnx, xz -9e",
+    "relative": "relative index (Deep Compression)",
+    "huffman": "the same, Huffman",
+    "arithmetic": "contexts, mixed",
+    "as trained": "best, channels as trained",
+    "best": "**model.hwc**",
+}
+STORAGE = """`storage = "..."` in a recipe names one way; by default the shortest is taken for each matrix. All hold the same network, bit for bit.
+"""
 
 
 def post(rows: dict[str, Row]) -> list[str]:

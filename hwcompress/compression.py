@@ -29,6 +29,7 @@ from hwcompress.ops import Affine, Conv, Dense
 from hwcompress.passes.pipeline import simplify
 from hwcompress.passes.preprocess import preprocess
 from hwcompress.recipe.apply import has_torch
+from hwcompress.recipe.bearing import bearing
 from hwcompress.recipe.exact import answers
 from hwcompress.recipe.recipe import Recipe, dump, expanded, find
 from hwcompress.recipe.run import Checkpoints, Ran, run_key, run_recipe
@@ -194,7 +195,7 @@ def _report(
         accuracy=accuracy,
         validation={"float": floats, "samples": len(context.split[1])},
         steps=[StepPart(**told) for told in ran.steps],
-        curves=curves(floats, ran.steps, names),
+        curves=curves(floats, ran.steps, names, bearing(context)),
         histograms=histograms(context.original, graph),
         input_mask=input_mask(graph, model.input.sample_shape, model.input_order),
         notes=[*model.notes, *notes],

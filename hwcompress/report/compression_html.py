@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from hwcompress.report.compression import CompressionReport
-from hwcompress.report.curves import Curves, Histogram, InputMask, Sensitivity
+from hwcompress.report.curves import BearingPart, Curves, Histogram, InputMask, Sensitivity
 from hwcompress.report.html import environment
 from hwcompress.report.pictures import HEIGHT, WIDTH, Bars, Plot, Series, bars, plot, png
 from hwcompress.report.text import shown
@@ -53,6 +53,8 @@ def render(report: CompressionReport) -> str:
             trainings=list(_trainings(found)) if found else [],
             scans=list(_scans(found)) if found else [],
             way=_way(found) if found else None,
+            borne=found.bearing if found else None,
+            bearings=list(_bearings(found.bearing)) if found and found.bearing else [],
             spreads=[Spread(h, bars(h.before, h.after, h.reach)) for h in report.histograms],
             picture=_picture(report.input_mask),
         )
@@ -81,6 +83,21 @@ def _scans(found: Curves) -> Iterable[Figure]:
 
 def _series(s: Sensitivity) -> Series:
     return shown(s.layer), [100 * share for share in s.sparsity], s.score
+
+
+def _bearings(found: BearingPart) -> Iterable[Figure]:
+    """Score of the model as given, against zeros and bits."""
+    axes = {"zeros": ("zeros, %", 100), "bits": ("bits of a weight", 1)}
+    for alone, title in ((False, "All layers at once"), (True, "Each layer alone, the others whole")):
+        for what, (label, scale) in axes.items():
+            series = [
+                (shown(c.layer) if alone else what, [scale * a for a in c.asked], c.score)
+                for c in found.curves
+                if c.what == what and bool(c.layer) == alone
+            ]
+            made = plot(series, label, "validation score")
+            if made:
+                yield Figure(f"{title}: score against {what}", made)
 
 
 def _way(found: Curves) -> Plot | None:

@@ -14,6 +14,7 @@ from hwcompress.ir.graph import Graph, Op
 from hwcompress.ir.order import Order
 from hwcompress.ir.types import Shape
 from hwcompress.ops import Affine, Clip, Conv, Dense, Lookup
+from hwcompress.recipe.bearing import Bearing
 from hwcompress.report.schema import Part
 
 BINS = 48
@@ -41,12 +42,29 @@ class Sensitivity(Part):
     quality: list[float] = Field(default_factory=list[float])  # of the scan: thresholds over the deviation
 
 
+class BearingCurve(Part):
+    """Score of the model as given, pruned or rounded without training: one layer alone, or all at once."""
+
+    what: str  # zeros or bits
+    layer: str  # ours; empty: all
+    asked: list[float]  # share of zeros, or bits of a weight
+    score: list[float]
+
+
+class BearingPart(Part):
+    """What the model given bears."""
+
+    samples: int  # of validation
+    curves: list[BearingCurve]
+
+
 class Curves(Part):
-    """Of all steps."""
+    """Of all steps, and of the model before them."""
 
     steps: list[tuple[str, float, float]]  # kind, share of zeros and score after it; the float model first
     training: list[TrainingCurve]
     sensitivity: list[Sensitivity]
+    bearing: BearingPart | None = None  # None: it would take long
 
 
 class Histogram(Part):
@@ -70,10 +88,15 @@ class InputMask(Part):
     counts: list[list[int]]  # [rows][columns]
 
 
-def curves(float_score: float, steps: Sequence[Mapping[str, Any]], names: Mapping[str, str]) -> Curves:
+def curves(
+    float_score: float,
+    steps: Sequence[Mapping[str, Any]],
+    names: Mapping[str, str],
+    borne: Bearing | None = None,
+) -> Curves:
     """From what the steps of a recipe told.
 
-    names: our names of layers, by node.
+    names: our names of layers, by node. borne: by the model as given.
     """
     training: list[TrainingCurve] = []
     sensitivity: list[Sensitivity] = []
@@ -91,7 +114,17 @@ def curves(float_score: float, steps: Sequence[Mapping[str, Any]], names: Mappin
             )
         sensitivity += _scanned(k, told, names) + _searched(k, told, names)
     after = [(str(t["kind"]), float(t["sparsity"]), float(t["score"])) for t in steps]
-    return Curves(steps=[("float model", 0.0, float(float_score)), *after], training=training, sensitivity=sensitivity)
+    return Curves(
+        steps=[("float model", 0.0, float(float_score)), *after],
+        training=training,
+        sensitivity=sensitivity,
+        bearing=_bearing_part(borne) if borne else None,
+    )
+
+
+def _bearing_part(borne: Bearing) -> BearingPart:
+    made = [BearingCurve(what=c.what, layer=c.layer, asked=[*c.asked], score=[*c.score]) for c in borne.curves]
+    return BearingPart(samples=borne.samples, curves=made)
 
 
 def _scanned(step: int, told: Mapping[str, Any], names: Mapping[str, str]) -> list[Sensitivity]:

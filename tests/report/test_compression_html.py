@@ -17,6 +17,7 @@ from typing_extensions import override
 from hwcompress.compression import compress_model
 from hwcompress.ir.order import Order
 from hwcompress.ops import Conv, Dense, MaxPool, Window
+from hwcompress.recipe.bearing import Bearing, Borne
 from hwcompress.recipe.recipe import make
 from hwcompress.report.compression import CompressionReport
 from hwcompress.report.compression_html import render
@@ -49,6 +50,16 @@ STEPS: list[dict[str, Any]] = [
     },
     {"kind": "cluster", "score": 0.95, "sparsity": 0.6, "error": {"fc0": 0.1}},
 ]
+
+BORNE = Bearing(
+    5,
+    [
+        Borne("zeros", "", (0.3, 0.9), (0.9, 0.2)),
+        Borne("bits", "", (8, 1), (0.98, 0.1)),
+        Borne("zeros", "dense_0", (0.3, 0.9), (0.95, 0.4)),
+        Borne("bits", HOSTILE, (8, 1), (0.98, 0.3)),
+    ],
+)
 
 
 def example(name: str = "net", **changes: Any) -> CompressionReport:
@@ -91,7 +102,7 @@ def example(name: str = "net", **changes: Any) -> CompressionReport:
         "accuracy": {"metric": "top1", "float": 96.0, "compressed": 95.0, "samples": 10},
         "validation": {"float": 0.98, "samples": 5},
         "steps": STEPS,
-        "curves": curves(0.98, STEPS, {"fc0": "dense_0"}).model_dump(),
+        "curves": curves(0.98, STEPS, {"fc0": "dense_0"}, BORNE).model_dump(),
         "histograms": [
             {
                 "layer": "dense_0",
@@ -176,9 +187,9 @@ def test_every_number_of_the_tables_is_there() -> None:
 def test_a_curve_for_every_layer_and_a_chart_for_every_step() -> None:
     page = Page(render(example()))
     labels = [a["aria-label"] for tag, a in page.tags if tag == "svg"]
-    assert len(labels) == 1 + 2 + 2 + 2  # steps, training, two searches, histograms
+    assert len(labels) == 1 + 2 + 2 + 4 + 2  # steps, training, two searches, what the model bears, histograms
     curves_of = [tag for tag, _ in page.tags if tag == "polyline"]
-    assert len(curves_of) == 1 + 2 + (2 + 2)
+    assert len(curves_of) == 1 + 2 + (2 + 2) + 4
 
 
 def test_the_same_report_gives_the_same_bytes() -> None:
