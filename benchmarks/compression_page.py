@@ -193,22 +193,20 @@ def quantized(rows: dict[str, Row]) -> list[str]:
         found = {k: r for k, r in rows.items() if k.startswith(f"{model}_bits_")}
         if not found:
             continue
-        bits = compression_quantized.BITS
+        plan = compression_quantized.BITS, compression_quantized.WAYS, compression_quantized.PRICES
+        bits, ways, prices = compression_quantized.FEWER.get(model, plan)
         out += [
             f"### {TITLES[model]}\n",
             "| Way | " + " | ".join(f"{w} / {a}" for w, a in bits) + " |",
             "|---" * (len(bits) + 1) + "|",
         ]
-        for way, title in compression_quantized.NAMES.items():
+        for way in ways:
+            title = compression_quantized.NAMES[way]
             cells = [found.get(f"{model}_bits_{w}_{a}_{way}") for w, a in bits]
             out.append(f"| {title} | " + " | ".join(_cell(r) for r in cells) + " |")
         out += [
             "",
-            *(
-                _learned(found[k], price)
-                for price in compression_quantized.PRICES
-                if (k := f"{model}_bits_hgq_{price:g}") in found
-            ),
+            *(_learned(found[k], price) for price in prices if (k := f"{model}_bits_hgq_{price:g}") in found),
         ]
         out += [
             f"- 4 / 4, straight-through: {r['ebops']:,.0f} EBOPs."

@@ -3,6 +3,7 @@
 # pyright: reportOptionalMemberAccess=false
 """compress where inputs differ in range, scores under types, and sparsity that gives way to accuracy."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,12 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 import hwcompress
-from hwcompress.compress.select import zero_share
+from hwcompress.codegen.float_onnx import float_model
+from hwcompress.compress.select import weighted, zero_share
 from hwcompress.compression import Compression, compress_model
 from hwcompress.errors import HwcError
 from hwcompress.recipe.recipe import Recipe, find, load, make, overridden
+from hwcompress.storage.container import Ends, Stored
 from hwcompress.stored import load as load_model
 from tests.compress import networks
 
@@ -242,3 +245,22 @@ def test_a_hashed_network_is_its_values(tmp_path):
     back = load_model(made.write(tmp_path / "out") / "model.hwc").graph
     networks.check_same_constants(made.ran.state.graph, back)
     assert "input_exponents" in made.ran.state.settings
+
+
+@pytest.mark.parametrize("pattern", ["2:4", "2x2", "bank3", "fold3x4"])
+def test_what_is_pruned_by_a_pattern_keeps_it(tmp_path, pattern):
+    """In the files too: no channel changes its place, and none goes."""
+    rng = np.random.default_rng(5)
+    sizes, x = (12, 24, 18, 4), rng.normal(size=(300, 12)).astype(np.float32)
+    layers = [networks.random_dense(rng, m, n) for n, m in pairwise(sizes)]
+    dead = layers[0].weight
+    dead[3] = 0.0  # and its bias: a channel that carries nothing
+    layers[0].bias[3] = 0.0
+    graph = networks.chain(12, layers[0], networks.RELU, layers[1], networks.RELU, layers[2])
+    ends = Ends("x", ("N", 12), "float32", True, ("y",), (4,))
+    path = tmp_path / "m.onnx"
+    path.write_bytes(float_model(Stored("m", graph, ends)))
+    made = compressed(path, {"x_train": x, "x_test": x}, {"kind": "prune", "pattern": pattern, "sparsity": 0.5})
+    back = load_model(made.write(tmp_path / "out") / "model.hwc").graph
+    assert [op.weight.shape for op in weighted(back).values()] == [(24, 12), (18, 24), (4, 18)]
+    networks.check_same_constants(made.ran.last, back)

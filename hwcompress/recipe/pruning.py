@@ -55,7 +55,8 @@ def run_prune(step: Prune, state: State, context: Context) -> tuple[Prune, State
 
 def saves(step: Prune) -> str:
     """What the step's zeros save in the engines there are (engines/dense.py)."""
-    if step.pattern.startswith("fold"):
+    patterns = [step.pattern, *(layer.pattern or "" for layer in step.layers.values())]
+    if any(pattern.startswith("fold") for pattern in patterns):
         return (
             "folded layers keep PE x SIMD multipliers whatever the weights; groups of zeros save logic of weight "
             "memories only"
@@ -107,8 +108,9 @@ def _pruned(step: Prune, state: State, context: Context) -> Graph[Op]:
     quality = {n: q for n, l in own.items() if (q := step.quality if l.quality is None else l.quality) is not None}
     if quality:
         graph = prune_threshold(graph, quality)
-    if step.pattern:
-        return _patterned(step, graph, own, context)
+    patterns = {n: p for n, l in own.items() if (p := step.pattern if l.pattern is None else l.pattern)}
+    graph = _patterned(step, graph, own, patterns, context)
+    own = {n: layer for n, layer in own.items() if n not in patterns}
     scores = cache(lambda: weight_scores(step.method, graph, context))
     shares = _shares(step, graph, own, scores)
     if not shares:
@@ -127,6 +129,8 @@ def _shares(
     if step.sparsity is None:
         return given
     rest = [n for n in own if n not in given]
+    if not rest:
+        return given
     if step.scope == "layer":
         return {**dict.fromkeys(rest, step.sparsity), **given}
     found = scores()
@@ -135,22 +139,48 @@ def _shares(
     return {**{n: zero_share(zeros[n].weight) for n in rest}, **given}
 
 
-def _patterned(step: Prune, graph: Graph[Op], own: Mapping[str, LayerStep], context: Context) -> Graph[Op]:
-    """N:M, blocks, banks or what one multiplier serves."""
-    pattern = step.pattern
-    chosen = {n: s for n, s in weight_scores(step.method, graph, context).items() if n in own}
+def _patterned(
+    step: Prune, graph: Graph[Op], own: Mapping[str, LayerStep], patterns: Mapping[str, str], context: Context
+) -> Graph[Op]:
+    """N:M, blocks, banks or what one multiplier serves, by the pattern of each node."""
+    if not patterns:
+        return graph
+    scores = weight_scores(step.method, graph, context)
+    shares = {n: step.sparsity if own[n].sparsity is None else own[n].sparsity for n in patterns}
+    without = [p for n, p in patterns.items() if shares[n] is None and ":" not in p]
+    if without:
+        raise BadInput(f"pattern {without[0]}: sparsity wanted beside it, none found. Try: sparsity = 0.5")
+    given = {n: share for n, share in shares.items() if share is not None}
+    for pattern in dict.fromkeys(p for p in patterns.values() if not p.startswith("fold")):
+        own_scores = {n: scores[n] for n, p in patterns.items() if p == pattern}
+        graph = _by_pattern(step, pattern, graph, own_scores, given, context)
+    folded = {n: Folding(*_sides(p)) for n, p in patterns.items() if p.startswith("fold")}
+    for share in dict.fromkeys(given[n] for n in folded):
+        alike = {n: folding for n, folding in folded.items() if given[n] == share}
+        graph = prune_groups(graph, alike, share, {n: scores[n] for n in alike}).graph
+    return graph
+
+
+def _by_pattern(
+    step: Prune, pattern: str, graph: Graph[Op], scores: Scores, shares: Mapping[str, float], context: Context
+) -> Graph[Op]:
+    """One pattern for the nodes that have scores."""
     if ":" in pattern:
         n, m = (int(part) for part in pattern.split(":"))
         if step.method in ON_HESSIANS:
             solve = ON_HESSIANS[step.method]
-            each = dict.fromkeys(own, (n, m))
+            each = dict.fromkeys(scores, (n, m))
             return solve(graph, context.calibration, pattern=each, settings=reference_settings(graph, context))
-        return prune_nm(graph, n, m, chosen)
-    if step.sparsity is None:
-        raise BadInput(f"pattern {pattern}: sparsity wanted beside it, none found. Try: sparsity = 0.5")
+        return prune_nm(graph, n, m, scores)
+    own = {n: shares[n] for n in scores}
     if pattern.startswith("bank"):
-        return prune_banks(graph, int(pattern[4:]), step.sparsity, chosen)
+        return prune_banks(graph, int(pattern[4:]), own, scores)
+    together = step.scope == "global" and len({*own.values()}) == 1
+    return prune_blocks(
+        graph, _sides(pattern), next(iter(own.values())) if together else own, {n: s**2 for n, s in scores.items()}
+    )
+
+
+def _sides(pattern: str) -> tuple[int, int]:
     rows, columns = (int(part) for part in pattern.removeprefix("fold").split("x"))
-    if pattern.startswith("fold"):
-        return prune_groups(graph, dict.fromkeys(chosen, Folding(rows, columns)), step.sparsity, chosen).graph
-    return prune_blocks(graph, (rows, columns), step.sparsity, {n: s**2 for n, s in chosen.items()})
+    return rows, columns

@@ -45,6 +45,7 @@ class Quantizers:
     weights: Mapping[str, int]  # bits by node
     values: Mapping[str, int] | None  # bits by layer, and "input"; None: values stay as they are
     ternary: bool = True
+    others: frozenset[str] = frozenset()  # of weights: nodes rounded as compile does where nothing else is asked for
 
 
 def quantizes(step: Training) -> bool:
@@ -55,14 +56,15 @@ def quantizes(step: Training) -> bool:
 
 
 def asked(step: Training, state: State) -> Quantizers:
-    """What it asks for; layers with shared values, and those to skip, keep their weights.
+    """What it asks for. Layers with shared values keep their weights; so do others without bits, or to skip, unless
+    values have types: then they have OTHER_BITS, as in the integer form.
 
     Raises:
         BadInput: learned bit widths need both.
     """
     own, names = each_layer(step, state.graph), layer_names(state.graph)
-    free = {n: layer for n, layer in own.items() if not layer.skip and n not in state.shared}
-    weights = {n: layer.weight_bits or step.weight_bits for n, layer in free.items()}
+    free = {n: layer for n, layer in own.items() if n not in state.shared}
+    weights = {n: None if layer.skip else layer.weight_bits or step.weight_bits for n, layer in free.items()}
     values: dict[str, int] | None = None
     if step.activation_bits is not None:
         values = {s.layer: step.activation_bits for s in stages(state.graph)} | {"input": step.activation_bits}
@@ -71,12 +73,15 @@ def asked(step: Training, state: State) -> Quantizers:
         raise BadInput("activation_bits of layers: those of all others wanted too. Try: activation_bits = 8")
     if step.quantizer == "hgq" and (values is None or not any(weights.values())):
         raise BadInput("quantizer hgq: weight_bits and activation_bits to start from wanted. Try: 8 and 8")
-    return Quantizers(step.quantizer, {n: bits for n, bits in weights.items() if bits}, values, step.ternary)
+    others = frozenset(n for n, bits in weights.items() if not bits) if values is not None else frozenset[str]()
+    given = {n: bits or OTHER_BITS for n, bits in weights.items() if bits or n in others}
+    return Quantizers(step.quantizer, given, values, step.ternary, others)
 
 
 def forms(asks: Quantizers) -> dict[str, MakeForm]:
     """What stands for the weights, by node."""
-    return {n: partial(_form, bits=bits, asks=asks) for n, bits in asks.weights.items()}
+    others: dict[str, MakeForm] = dict.fromkeys(asks.others, partial(Uniform, bits=OTHER_BITS))
+    return {n: partial(_form, bits=bits, asks=asks) for n, bits in asks.weights.items()} | others
 
 
 def _form(weight: Reals, bits: int, asks: Quantizers) -> Any:

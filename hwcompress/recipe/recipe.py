@@ -29,6 +29,11 @@ class Recipe:
     storage: str = "best"  # how model.hwc is coded
 
     @property
+    def patterned(self) -> bool:
+        """Whether zeros are at places that hang together: no row or column may then change its place."""
+        return any(isinstance(step, Prune) and step.patterned for step in self.steps)
+
+    @property
     def trains(self) -> bool:
         """Whether a step needs torch."""
         return any(step.trains for step in self.steps)

@@ -152,7 +152,8 @@ def run_recipe(recipe: Recipe, state: State, context: Context, checkpoints: Chec
         state = done.state
         steps.append(done.step)
         told.append({"kind": step.name, **done.told, **_measured(state, context)})
-    return Ran(replace(recipe, steps=tuple(steps)), _shrunk(state), tuple(told), state.graph)
+    shrunk = state if recipe.patterned else _shrunk(state)
+    return Ran(replace(recipe, steps=tuple(steps)), shrunk, tuple(told), state.graph)
 
 
 def _shrunk(state: State) -> State:

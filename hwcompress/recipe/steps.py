@@ -18,8 +18,8 @@ Count = Annotated[int, BeforeValidator(_number)]
 Share = Annotated[Real, Field(ge=0, le=1)]
 Bits = Annotated[Count, Field(ge=1, le=16)]
 Positive = Annotated[Real, Field(gt=0)]
+Pattern = Annotated[str, Field(pattern=r"^(\d{1,6}:\d{1,6}|(fold)?\d{1,6}x\d{1,6}|bank\d{1,6})?$")]
 _STRICT = ConfigDict(extra="forbid", frozen=True)
-CRITERIA = "one of magnitude, lamp, random, obd, fisher, taylor, obs, sparsegpt"
 
 
 class LayerStep(BaseModel):
@@ -29,9 +29,8 @@ class LayerStep(BaseModel):
 
     skip: bool | None = Field(default=None, description="true: the step leaves the layer alone")
     sparsity: Share | None = Field(default=None, description="share of zero weights, 0 to 1")
-    quality: Annotated[Real, Field(ge=0)] | None = Field(
-        default=None, description="weights below quality x std go, 0 or more"
-    )
+    quality: Annotated[Real, Field(ge=0)] | None = Field(default=None, description="weights below this x std go")
+    pattern: Pattern | None = Field(default=None, description="as in prune; empty: none")
     clusters: Annotated[Count, Field(ge=1, le=65536)] | None = Field(
         default=None, description="number of shared values, 1 to 65536"
     )
@@ -70,7 +69,7 @@ class Prune(Step):
 
     kind: Literal["prune"] = "prune"
     method: Literal["magnitude", "lamp", "random", "obd", "fisher", "taylor", "obs", "sparsegpt"] = Field(
-        default="lamp", description=CRITERIA
+        default="lamp", description="one of magnitude, lamp, random, obd, fisher, taylor, obs, sparsegpt"
     )
     scope: Literal["global", "layer"] = Field(default="global", description="global (one ranking) or layer")
     what: Literal["weights", "channels"] = Field(default="weights", description="weights or channels")
@@ -81,7 +80,7 @@ class Prune(Step):
     quality: Annotated[Real, Field(ge=0)] | None = Field(
         default=None, description="weights below quality x std of their layer go, 0 or more"
     )
-    pattern: Annotated[str, Field(pattern=r"^(\d{1,6}:\d{1,6}|(fold)?\d{1,6}x\d{1,6}|bank\d{1,6})?$")] = Field(
+    pattern: Pattern = Field(
         default="", description="N:M (2:4), a block (4x1), bankN or what one multiplier of PE x SIMD serves (fold4x8)"
     )
     target: Literal["storage", "dsp", "cycles", "bram"] = Field(
@@ -106,9 +105,14 @@ class Prune(Step):
         """Whether whole channels go: what saves multipliers, clocks or memory of folded layers."""
         return self.what == "channels" or self.target in ("cycles", "bram") or (self.target == "dsp" and self.reuse > 1)
 
+    @property
+    def patterned(self) -> bool:
+        """Whether zeros are at places that hang together."""
+        return bool(self.pattern) or any(layer.pattern for layer in self.layers.values())
+
     @model_validator(mode="after")
     def _alone(self) -> "Prune":
-        others = [self.quality is not None, bool(self.pattern), self.search != "none"]
+        others = [self.quality is not None, self.patterned, self.search != "none"]
         others.append(any(layer.quality is not None for layer in self.layers.values()))
         if any(others) and (self.structured or self.rounds > 1):
             what = f"rounds = {self.rounds}" if self.rounds > 1 else "whole channels"

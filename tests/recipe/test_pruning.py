@@ -159,6 +159,42 @@ def test_what_one_multiplier_serves_goes_as_a_whole() -> None:
     assert told == {}
 
 
+def test_layers_have_patterns_of_their_own() -> None:
+    """And shares; a layer without one is pruned weight by weight."""
+    rng = np.random.default_rng(2)
+    graph = chain(8, *(random_dense(rng, 8, 8) for _ in range(5)))
+    layers = {
+        "dense_0": {"pattern": "2:4"},
+        "dense_1": {"pattern": "bank2", "sparsity": 0.25},
+        "dense_2": {"pattern": "2x4"},
+        "dense_3": {"pattern": "", "sparsity": 0.125},
+        "dense_4": {"sparsity": 0.75},
+    }
+    step = Prune.model_validate({"method": "magnitude", "pattern": "fold2x2", "sparsity": 0.5, "layers": layers})
+    assert step.patterned
+    new = [op.weight for op in weighted(run_prune(step, State(graph), context_of(graph))[1].graph).values()]
+    gone = [w == 0 for w in new]
+    assert (gone[0].reshape(8, 2, 4).sum(axis=2) == 2).all()
+    assert (gone[1].reshape(8, 2, 4).sum(axis=2) == 1).all()
+    blocks = gone[2].reshape(4, 2, 2, 4).sum(axis=(1, 3))
+    assert sorted(blocks.ravel().tolist()) == [0] * 4 + [8] * 4
+    assert gone[3].sum() == 8
+    served = [int(gone[4][p::2, s::2].sum()) for p in range(2) for s in range(2)]
+    assert sorted(served) == [0, 16, 16, 16]
+
+
+def test_a_pattern_of_one_layer_alone() -> None:
+    rng = np.random.default_rng(2)
+    graph = chain(8, random_dense(rng, 8, 8), RELU, random_dense(rng, 8, 8))
+    step = Prune.model_validate({"layers": {"dense_1": {"pattern": "1:4"}}})
+    new = [op.weight for op in weighted(run_prune(step, State(graph), context_of(graph))[1].graph).values()]
+    assert np.count_nonzero(new[0]) == 64
+    assert ((new[1] != 0).reshape(8, 2, 4).sum(axis=2) == 1).all()
+    bank = Prune.model_validate({"layers": {"dense_1": {"pattern": "bank2"}}})
+    with pytest.raises(BadInput, match=r"^pattern bank2: sparsity wanted beside it, none found"):
+        run_prune(bank, State(graph), context_of(graph))
+
+
 def without(graph: Graph[Op], name: str, channel: int) -> Graph[Op]:
     """One channel masked and removed."""
     mask = {name: np.arange(channels(graph)[name]) == channel}
@@ -279,7 +315,9 @@ def test_a_dead_input_has_no_worth() -> None:
         assert (weight_scores(method, graph, dead)["fc0"][:, 1] == 0).all()
 
 
-@pytest.mark.parametrize("other", [{"quality": 1.0}, {"pattern": "2:4"}, {"search": "greedy"}])
+@pytest.mark.parametrize(
+    "other", [{"quality": 1.0}, {"pattern": "2:4"}, {"search": "greedy"}, {"layers": {"*": {"pattern": "2:4"}}}]
+)
 @pytest.mark.parametrize("how", [{"what": "channels"}, {"target": "cycles"}, {"target": "dsp", "reuse": 4}])
 def test_channels_go_by_sparsity_alone(other: dict[str, Any], how: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="sparsity alone wanted"):

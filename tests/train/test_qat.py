@@ -28,6 +28,7 @@ from hwcompress.recipe.training import run_training  # noqa: E402
 from hwcompress.train import qat  # noqa: E402
 from hwcompress.train.forms import Shared  # noqa: E402
 from hwcompress.train.qat import QuantizedModule  # noqa: E402
+from hwcompress.train.quantizers import Uniform  # noqa: E402
 from tests.recipe.contexts import context_of  # noqa: E402
 
 METHODS = ("ste", "lsq", "pact", "dorefa", "hgq")
@@ -254,7 +255,7 @@ def test_weights_alone():
         assert all(len(np.unique(row)) <= 2**bits for row in op.weight)
 
 
-def test_shared_layers_and_layers_to_skip_are_left_alone():
+def test_shared_layers_are_left_alone_and_layers_to_skip_have_the_bits_of_compile():
     torch.set_default_dtype(torch.float32)
     graph, context = learnable()
     weight = graph.nodes[0].op.weight
@@ -267,8 +268,19 @@ def test_shared_layers_and_layers_to_skip_are_left_alone():
     _, after, told = run_training(step, state, context, 0)
     assert len(np.unique(after.graph.nodes[0].op.weight)) == 2
     assert list(told["weight_bits"]) == ["fc1"]
-    skipping = Retrain(weight_bits=4, activation_bits=6, epochs=1, layers={"dense_1": {"skip": True}})
-    module, _ = quantized(skipping, State(graph), context, {})
+    for skipping in (
+        Retrain(weight_bits=4, activation_bits=6, epochs=1, layers={"dense_1": {"skip": True}}),
+        Retrain(activation_bits=6, epochs=1, layers={"dense_0": {"weight_bits": 4}}),
+        Retrain(weight_bits=4, activation_bits=6, epochs=1, quantizer="lsq", layers={"dense_1": {"skip": True}}),
+    ):
+        module, _ = quantized(skipping, State(graph), context, {})
+        assert isinstance(module.products()["fc1"].form, Uniform)
+        _, after, told = run_training(skipping, State(graph), context, 0)
+        assert told["weight_bits"] == {"fc0": 4, "fc1": 8}
+        assert after.settings["layers"]["dense_1"]["weight_bits"] == 8
+        assert told["epochs"][told["kept"] - 1]["score"] == context.score(after.graph, after.settings)
+    floating = Retrain(weight_bits=4, epochs=1, layers={"dense_1": {"skip": True}})
+    module, _ = quantized(floating, State(graph), context, {})
     assert module.quantized() == ["fc0"]
 
 
