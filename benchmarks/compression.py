@@ -78,14 +78,7 @@ class Bench:
         """Bytes, scores and layers of a recipe of these steps."""
 
         def make() -> Row:
-            from hwcompress.compression import compress_model
-            from hwcompress.recipe import recipe as recipes
-
-            recipe = recipes.make({"step": steps}, name, name)
-            made = compress_model(self.model(model), recipe=recipe, data=self.data(model), **options)
-            FILES.mkdir(parents=True, exist_ok=True)
-            (FILES / f"{name}.hwc").write_bytes(made.packed.data)
-            report = made.report
+            report = self.made(name, model, steps, **options).report
             return {
                 "bytes": report.compression.compressed_bytes,
                 "ratio": report.compression.ratio,
@@ -101,6 +94,24 @@ class Bench:
             }
 
         return self.row(name, [model, steps, options], make)
+
+    def made(self, name: str, model: str, steps: list[Mapping[str, Any]], **options: Any) -> Any:
+        """The compression itself; its file is kept."""
+        from hwcompress.compression import compress_model
+        from hwcompress.recipe import recipe as recipes
+
+        recipe = recipes.make({"step": steps}, name, name)
+        made = compress_model(self.model(model), recipe=recipe, data=self.data(model), **options)
+        FILES.mkdir(parents=True, exist_ok=True)
+        (FILES / f"{name}.hwc").write_bytes(made.packed.data)
+        return made
+
+    def file(self, name: str, model: str, steps: list[Mapping[str, Any]]) -> bytes:
+        """The file of a run, made again where it is not there."""
+        path = FILES / f"{name}.hwc"
+        if not path.exists():
+            self.made(name, model, steps)
+        return path.read_bytes()
 
 
 def versions() -> str:

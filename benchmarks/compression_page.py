@@ -142,11 +142,11 @@ def layers(model: str, rows: dict[str, Row]) -> list[str]:
 
 def storage(rows: dict[str, Row]) -> list[str]:
     """Ways to write the same network."""
-    ways = ("xz", *compression_storage.METHODS, "as trained", "best")
+    ways = ("xz", *compression_storage.METHODS, compression_storage.SHUFFLED, "best")
     out = ["| Network | " + " | ".join(WAYS.get(w, w) for w in ways) + " |", "|---" * (len(ways) + 1) + "|"]
     for model, networks in compression_storage.NETWORKS.items():
-        for title, sparsity in networks.items():
-            r = rows.get(f"{model}_storage_{'deep' if title.startswith('Deep') else sparsity}")
+        for title, name, _ in networks:
+            r = rows.get(f"{name}_storage")
             if r:
                 cells = [f"{r[w]:,} ({r['float'] / r[w]:.1f} x)" for w in ways]
                 out.append(f"| {TITLES[model]}, {title} | " + " | ".join(cells) + " |")
@@ -160,7 +160,7 @@ WAYS = {
     "relative": "relative index (Deep Compression)",
     "huffman": "the same, Huffman",
     "arithmetic": "contexts, mixed",
-    "as trained": "best, channels as trained",
+    compression_storage.SHUFFLED: "best, channels shuffled",
     "best": "**model.hwc**",
 }
 STORAGE = """`storage = "..."` in a recipe names one way; by default the shortest is taken for each matrix. All hold the same network, bit for bit.

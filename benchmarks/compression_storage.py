@@ -2,43 +2,48 @@
 """The same networks in every way that `.hwc` knows, and as xz makes them. See compression.py."""
 
 import lzma
+from dataclasses import replace
 from typing import Any
 
-from compression_ratios import DEEP, pruned, shared, smallest
+import numpy as np
+from compression_ratios import deep, deep_name, soft
 
-NETWORKS = {
-    "lenet300_mnist": {"Deep Compression": DEEP, "smallest, 97 %": 0.97},
-    "lenet5_caffe_mnist": {"Deep Compression": DEEP, "smallest, 99 %": 0.99},
+NETWORKS = {  # model: title, name of the run, its steps
+    "lenet300_mnist": [
+        ("Deep Compression, 90 %", deep_name("lenet300_mnist", 0.9), deep("lenet300_mnist", 0.9)),
+        ("soft weight sharing", "lenet300_mnist_soft", soft("lenet300_mnist")),
+    ],
+    "lenet5_caffe_mnist": [
+        ("Deep Compression, 94 %", deep_name("lenet5_caffe_mnist", 0.94), deep("lenet5_caffe_mnist", 0.94)),
+        ("soft weight sharing", "lenet5_caffe_mnist_soft", soft("lenet5_caffe_mnist")),
+    ],
 }
 METHODS = ("raw", "relative", "huffman", "arithmetic")
+SHUFFLED = "shuffled"
 
 
-def sizes(bench: Any, model: str, steps: list[dict[str, Any]]) -> dict[str, int]:
-    """Bytes of the whole file by method; `as trained`: the best method without putting channels in order."""
-    from hwcompress.compress.structured import remove_dead
-    from hwcompress.compression import compress_model, stored
-    from hwcompress.recipe import recipe as recipes
-    from hwcompress.recipe.run import settled
-    from hwcompress.recipe.state import State
-    from hwcompress.stored import packed, stored_of
+def sizes(data: bytes) -> dict[str, int]:
+    """Bytes of the whole file by method; shuffled: the best method with hidden channels in a random order."""
+    from hwcompress.codegen.float_onnx import float_model
+    from hwcompress.compress.permute import permuted
+    from hwcompress.compress.structured import links
+    from hwcompress.stored import opened, packed
 
-    recipe = recipes.make({"step": steps}, "storage", "storage")
-    made = compress_model(bench.model(model), recipe=recipe, data=bench.data(model))
-    own = stored(made.model, made.config, made.ran)
-    found = {method: len(packed(own, method).data) for method in METHODS}
-    plain = settled(State(remove_dead(made.ran.last), settings=made.ran.state.settings))
-    found["as trained"] = len(packed(stored_of(made.model, plain.graph, plain.settings)).data)
-    found["xz"] = len(lzma.compress(made.onnx, preset=9 | lzma.PRESET_EXTREME))
-    found["best"] = len(made.packed.data)
-    found["float"] = 4 * made.report.model.parameters
+    stored = opened(data, "benchmark")
+    found = {method: len(packed(stored, method).data) for method in METHODS}
+    graph, rng = stored.graph, np.random.default_rng(0)
+    for k in range(len(links(graph))):
+        link = links(graph)[k]
+        graph = permuted(graph, link, rng.permutation(len(link.producer.weight)))
+    found[SHUFFLED] = len(packed(replace(stored, graph=graph)).data)
+    found["xz"] = len(lzma.compress(float_model(stored), preset=9 | lzma.PRESET_EXTREME))
+    found["best"] = len(data)
+    found["float"] = 4 * stored.parameters
     return found
 
 
 def run(bench: Any) -> None:
     """All rows."""
     for model, networks in NETWORKS.items():
-        for title, sparsity in networks.items():
-            deep = title == "Deep Compression"
-            steps = [*pruned(model, DEEP), *shared(model, 31, "linear", 8)] if deep else smallest(model, sparsity)
-            name = f"{model}_storage_{'deep' if deep else sparsity}"
-            bench.row(name, steps, lambda m=model, s=steps: sizes(bench, m, s))
+        for _, name, steps in networks:
+            bench.row(f"{name}_storage", steps, lambda m=model, n=name, s=steps: sizes(bench.file(n, m, s)))
