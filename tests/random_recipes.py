@@ -109,7 +109,8 @@ def centroids(d: Dice) -> Draw:
 
 
 def soft_sharing(d: Dice) -> Draw:
-    return {"kind": "soft-sharing", **_training(d), "components": d.one(1, 4), "tau": d.one(0.0, 0.1)}
+    step = {"kind": "soft-sharing", **_training(d), "components": d.one(1, 4), "tau": d.one(0.0, 0.1)}
+    return step | ({"tolerance": d.one(0.0, 5.0)} if d.chance(0.3) else {})
 
 
 def hashing(d: Dice) -> Draw:
@@ -134,4 +135,19 @@ def random_steps(seed: int, *, train: bool) -> list[Draw]:
     """One to four steps."""
     d = Dice(seed)
     kinds = (*NUMPY, *TRAINED) if train else NUMPY
-    return [d.one(*kinds)(d) for _ in range(int(d.rng.integers(1, 5)))]
+    return [_by_layer(d.one(*kinds)(d), d) for _ in range(int(d.rng.integers(1, 5)))]
+
+
+def _by_layer(step: Draw, d: Dice) -> Draw:
+    """Sometimes with numbers for a layer of its own, which the step may have no use for."""
+    if step["kind"] in ("equalize", "correct") or not d.chance(0.2):
+        return step
+    own = d.one(
+        {"skip": True},
+        {"sparsity": d.one(0.0, 0.5, 1.0)},
+        {"pattern": d.one("", "1:2", "fold2x1", "bank2"), "sparsity": 0.5},
+        {"weight_bits": d.one(1, 4, 16)},
+        {"clusters": 3},
+        {"quality": 0.5},
+    )
+    return step | {"layers": {d.one("*_0", "*_1", "dense_*"): own}}
