@@ -85,6 +85,8 @@ def _training(d: Dice) -> Draw:
 def retrain(d: Dice) -> Draw:
     step = {"kind": "retrain", **_training(d)}
     way = d.one("plain", "gradual", "l0", "lasso", "bits", "bits")
+    if way != "bits":
+        step["dropout"] = d.one(0.0, 0.5, 0.99)
     if way == "gradual":
         extra = {"tolerance": d.one(0.0, 5.0)} if d.chance(0.3) else {}
         return {**step, "sparsity": d.one(0.3, 0.9, 1.0), "frequency": 3, "end": 0.6, **extra}

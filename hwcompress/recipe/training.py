@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from hwcompress.compress.select import weighted, zero_share
@@ -15,12 +16,14 @@ from hwcompress.recipe.quantized_training import quantized, quantizes
 from hwcompress.recipe.sparse_training import Sparse, sparse, together
 from hwcompress.recipe.state import Context, State, each_layer
 from hwcompress.recipe.steps import FinetuneCentroids, SoftSharing, Training
+from hwcompress.train.dropout import Rate, dropout_hooks
 from hwcompress.train.forms import Shared
 from hwcompress.train.hashed import Hashed
 from hwcompress.train.loop import Epoch, Hooks, Schedule, Trained, train
 from hwcompress.train.losses import Objective, TaskLoss
 from hwcompress.train.module import MakeForm, NetworkModule
 from hwcompress.train.pruning import Gradual
+from hwcompress.train.qat import QuantizedModule
 from hwcompress.train.samples import Samples
 
 TRIES = 6  # of soft sharing
@@ -78,7 +81,7 @@ def _trained(
         _objective(step, state, context),
         _schedule(step, context, index),
         context.task.score,
-        together([_hooks(step, state), extra.hooks(module)]),
+        together([_hooks(step, state), extra.hooks(module), _dropout(step, state, context, index, module)]),
         checkpoint,
         _progress(step, context),
     )
@@ -147,6 +150,23 @@ def _hooks(step: Training, state: State) -> Hooks:
         final = own if step.sparsity is None else {**dict.fromkeys(initial, step.sparsity), **own}
     gradual = Gradual(initial, final, step.begin, step.end, step.frequency, step.power)
     return Hooks(before_step=gradual, counts_from=step.end)
+
+
+def _dropout(step: Training, state: State, context: Context, index: int, module: NetworkModule) -> Hooks:
+    """Of the layers whose rate is not zero.
+
+    Raises:
+        BadInput: values have types.
+    """
+    own = {name: layer.dropout for name, layer in each_layer(step, state.graph).items()}
+    first = next(iter(own), "")
+    rates = {n: rate if rate is not None else step.dropout * (n != first) for n, rate in own.items()}
+    if any(rates.values()) and isinstance(module, QuantizedModule) and module.typed:
+        raise BadInput("dropout: values without types wanted, activation_bits found. Try: dropout = 0")
+    known = {name: int(np.count_nonzero(op.weight)) for name, op in weighted(context.original).items()}
+    left = {name: int(np.count_nonzero(op.weight)) for name, op in weighted(state.graph).items()}
+    found = {n: Rate(rate, known.get(n, left[n])) for n, rate in rates.items() if rate}
+    return dropout_hooks(module, found, (context.seed, index)) if found else Hooks()
 
 
 def _progress(step: Training, context: Context) -> Callable[[int, Epoch], None]:
