@@ -150,11 +150,12 @@ def _unpacked(body: bytes) -> Stored:
 
 
 def _placed(stored: Stored) -> dict[str, Reals]:
-    """The values [buckets] of every node whose weights are placed by its hash."""
+    """The values [buckets] of every node whose weights its hash places, where they are at most half as many."""
     found: dict[str, Reals] = {}
     for node in stored.graph:
         if node.name in stored.hashes and isinstance(node.op, Dense | Conv):
-            values = stored.hashes[node.name].values(node.op.weight)
+            weight, place = node.op.weight, stored.hashes[node.name]
+            values = place.values(weight) if 2 * place.buckets <= np.count_nonzero(weight) else None
             if values is not None:
                 found[node.name] = values
     return found
