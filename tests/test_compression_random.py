@@ -56,8 +56,8 @@ def file_of(graph: Graph[Op], folder: Path) -> Path:
 def check(seed: int, folder: Path, *, train: bool) -> str:
     graph, data = random_case(seed)
     model = file_of(graph, folder)
-    recipe = make({"step": random_steps(seed, train=train)}, "test", "test")
     try:
+        recipe = make({"step": random_steps(seed, train=train)}, "test", "test")
         made = compress_model(model, recipe=recipe, data=data)
     except HwcError as error:
         said = str(error)

@@ -30,7 +30,19 @@ from hwcompress.train.bits import FACTOR, WIDEST, LearnedBits, LearnedSite, bits
 from hwcompress.train.loop import Hooks
 from hwcompress.train.module import MakeForm, NetworkModule
 from hwcompress.train.qat import OTHER_BITS, QuantizedModule
-from hwcompress.train.quantizers import Dorefa, FixedSite, Lsq, LsqSite, PactSite, Signs, Site, Three, Uniform, lsq_step
+from hwcompress.train.quantizers import (
+    Dorefa,
+    FixedSite,
+    Lsq,
+    LsqSite,
+    OnGrid,
+    PactSite,
+    Signs,
+    Site,
+    Three,
+    Uniform,
+    lsq_step,
+)
 
 HEADROOM = 2.0  # of the last values, over the largest at the start
 PACT_DECAY = 1e-4  # L2 on clipping levels
@@ -56,8 +68,8 @@ def quantizes(step: Training) -> bool:
 
 
 def asked(step: Training, state: State) -> Quantizers:
-    """What it asks for. Layers with shared values keep their weights; so do others without bits, or to skip, unless
-    values have types: then they have OTHER_BITS, as in the integer form.
+    """What it asks for. Layers to skip, or without bits, keep their weights unless values have types: then they have
+    OTHER_BITS, as in the integer form. So have those with shared values (`module_of`).
 
     Raises:
         BadInput: learned bit widths need both.
@@ -119,9 +131,11 @@ def _site(seen: Seen, last: bool, method: str) -> Site:
 
 
 def module_of(graph: Graph[Op], x: Reals, asks: Quantizers, others: Mapping[str, MakeForm]) -> QuantizedModule:
-    """The network as it is trained. others: forms of layers that are not quantized."""
-    made = sites(graph, x, asks) if asks.values is not None else None
-    return QuantizedModule(graph, {**others, **forms(asks)}, made)
+    """The network as it is trained. others: forms of layers that share values, on grids where all values have types."""
+    if asks.values is None:
+        return QuantizedModule(graph, {**others, **forms(asks)}, None)
+    shared: dict[str, MakeForm] = {n: partial(OnGrid, inner=make, bits=OTHER_BITS) for n, make in others.items()}
+    return QuantizedModule(graph, {**shared, **forms(asks)}, sites(graph, x, asks))
 
 
 def quantized(

@@ -5,6 +5,7 @@ Forms stand for the weights of a layer, sites for the values between layers. All
 numbers are codes of fixed-point types and hardware needs no multiplier for a scale.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,9 @@ from torch import Tensor, nn
 
 from hwcompress.compress.formats import SPREAD, row_fracs
 from hwcompress.ir.fixed import FixedPoint, Format, Reals
-from hwcompress.train.forms import Masked
+from hwcompress.train.forms import Form, Masked
 
+MakeForm = Callable[[Reals], Form]
 FRACS = 40  # bits either way that an exponent may reach
 
 
@@ -127,6 +129,23 @@ class Uniform(Quantized):
     def forward(self) -> Tensor:
         inside = (self.weight / self.steps).clamp(*self.codes())
         return rounded(inside) * self.steps * self.mask
+
+
+class OnGrid(Quantized):
+    """Weights of another form on one grid, saturated: what is shared stays shared, and w and -w stay opposite."""
+
+    def __init__(self, weight: Reals, inner: MakeForm, bits: int) -> None:
+        super().__init__(weight, bits)
+        self.weight.requires_grad = False  # those of the other form count
+        self.inner = inner(weight)
+        self.frac = int(row_fracs(weight, bits, per_channel=False)[0])
+
+    def fracs(self) -> Tensor:
+        return self.weight.new_full((len(self.weight),), self.frac)
+
+    def forward(self) -> Tensor:
+        step, most = 2.0**-self.frac, self.codes()[1]
+        return rounded((self.inner() / step).clamp(-most, most)) * step
 
 
 class Lsq(Quantized):

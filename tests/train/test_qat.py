@@ -255,19 +255,26 @@ def test_weights_alone():
         assert all(len(np.unique(row)) <= 2**bits for row in op.weight)
 
 
-def test_shared_layers_are_left_alone_and_layers_to_skip_have_the_bits_of_compile():
+def test_shared_layers_and_layers_to_skip_have_the_bits_of_compile():
     torch.set_default_dtype(torch.float32)
     graph, context = learnable()
     weight = graph.nodes[0].op.weight
     shared = np.where(weight > 0, 0.37, -0.21)
     state = State(replace(graph, nodes=(replace(graph.nodes[0], op=replace(graph.nodes[0].op, weight=shared)),
                                         *graph.nodes[1:])), frozenset({"fc0"}))  # fmt: skip
-    step = Retrain(weight_bits=4, activation_bits=6, epochs=1)
-    module, _ = quantized(step, state, context, {"fc0": Shared})
+    for step in (
+        Retrain(weight_bits=4, activation_bits=6, epochs=2, learning_rate=0.05),
+        Retrain(activation_bits=6, epochs=2, learning_rate=0.05),
+        Retrain(weight_bits=4, activation_bits=6, epochs=2, learning_rate=0.05, quantizer="hgq"),
+    ):
+        _, after, told = run_training(step, state, context, 0)
+        assert len(np.unique(after.graph.nodes[0].op.weight)) == 2
+        assert not np.array_equal(np.unique(after.graph.nodes[0].op.weight), np.unique(shared))
+        assert told["weight_bits"]["fc0"] == 8
+        assert told["epochs"][told["kept"] - 1]["score"] == context.score(after.graph, after.settings)
+    floating = Retrain(weight_bits=4, epochs=1)
+    module, _ = quantized(floating, state, context, {"fc0": Shared})
     assert module.quantized() == ["fc1"]
-    _, after, told = run_training(step, state, context, 0)
-    assert len(np.unique(after.graph.nodes[0].op.weight)) == 2
-    assert list(told["weight_bits"]) == ["fc1"]
     for skipping in (
         Retrain(weight_bits=4, activation_bits=6, epochs=1, layers={"dense_1": {"skip": True}}),
         Retrain(activation_bits=6, epochs=1, layers={"dense_0": {"weight_bits": 4}}),
