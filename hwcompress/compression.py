@@ -31,7 +31,7 @@ from hwcompress.passes.preprocess import preprocess
 from hwcompress.recipe.apply import has_torch
 from hwcompress.recipe.bearing import bearing
 from hwcompress.recipe.exact import answers
-from hwcompress.recipe.recipe import Recipe, dump, expanded, find
+from hwcompress.recipe.recipe import Recipe, dump, expanded, find, usual_share
 from hwcompress.recipe.run import Checkpoints, Ran, run_key, run_recipe
 from hwcompress.recipe.state import Context, State, layer_names
 from hwcompress.report import compression_html
@@ -120,6 +120,8 @@ def compress_model(
     say("import", 0.0)
     imported, _ = load_with_settings(model)
     data = load_data(settings.data, settings.seed, [imported.input.name])
+    if chosen.validation is None:
+        chosen = replace(chosen, validation=usual_share(len(data.x_train)))
     entry = preprocess(imported.graph, imported.input.sample_shape, settings.mean, settings.std, imported.input_order)
     graph = simplify(entry)
     if not any(isinstance(node.op, Dense | Conv) for node in graph):

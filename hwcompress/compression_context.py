@@ -21,7 +21,7 @@ from hwcompress.ir.fixed import Codes
 from hwcompress.ir.graph import Graph, Op
 from hwcompress.ops import Conv, Dense, Lookup
 from hwcompress.passes.preprocess import evened, scaled
-from hwcompress.recipe.recipe import Recipe
+from hwcompress.recipe.recipe import Recipe, usual_share
 from hwcompress.recipe.run import Ran
 from hwcompress.recipe.state import Context, Task
 from hwcompress.sim import labels
@@ -50,7 +50,7 @@ def make_context(
         x,
         y,
         model.input_order,
-        recipe.validation,
+        recipe.validation if recipe.validation is not None else usual_share(len(x)),
         config.seed,
         say,
     )

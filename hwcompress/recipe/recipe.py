@@ -14,6 +14,7 @@ from hwcompress.recipe.steps import KINDS, LayerStep, Prune, Retrain, Step, Trai
 READY = Path(__file__).with_name("ready")
 MAX_BYTES = 1_000_000
 MAX_STEPS = 1000
+CHOOSING = 100  # validation samples that are wanted
 KNOWN = ("name", "validation", "storage", "step")
 BITS = ("weight_bits", "activation_bits")
 METHODS = ("best", "arithmetic", "huffman", "relative", "raw")
@@ -25,7 +26,7 @@ class Recipe:
 
     name: str
     steps: tuple[Step, ...]
-    validation: float = 0.1  # share of the training data that choices are made on
+    validation: float | None = None  # share of the training data that choices are made on; None: `usual_share`
     storage: str = "best"  # how model.hwc is coded
 
     @property
@@ -83,8 +84,8 @@ def make(values: Mapping[str, Any], where: str, name: str) -> Recipe:
     if not isinstance(rows, Sequence) or isinstance(rows, str) or not 0 < len(cast("Sequence[Any]", rows)) <= MAX_STEPS:
         raise BadInput(f"{where}: one [[step]] or more wanted (up to {MAX_STEPS}), none found. Try: kind = 'prune'")
     steps = tuple(_step(row, f"{where}, step {k + 1}") for k, row in enumerate(cast("Sequence[Any]", rows)))
-    share = values.get("validation", 0.1)
-    if not isinstance(share, float | int) or isinstance(share, bool) or not 0 <= share < 1:
+    share = values.get("validation")
+    if share is not None and (not isinstance(share, float | int) or isinstance(share, bool) or not 0 <= share < 1):
         raise BadInput(f"{where}: validation: a share of the training data, 0 to below 1, wanted, {share!r} found")
     method = values.get("storage", "best")
     if method not in METHODS:
@@ -92,7 +93,12 @@ def make(values: Mapping[str, Any], where: str, name: str) -> Recipe:
     title = values.get("name", name)
     if not isinstance(title, str):
         raise BadInput(f"{where}: name: a text wanted")
-    return Recipe(title, steps, float(share), method)
+    return Recipe(title, steps, None if share is None else float(share), method)
+
+
+def usual_share(samples: int) -> float:
+    """Of the training samples for choices: a tenth; of few samples more, up to a quarter, so that a hundred choose."""
+    return 0.1 if samples >= 10 * CHOOSING else min(0.25, CHOOSING / max(1, samples))
 
 
 def _step(row: Any, where: str) -> Step:
@@ -120,7 +126,7 @@ def dump(recipe: Recipe) -> str:
     """The recipe as TOML, every field written out; `load` reads the same again."""
     lines = [
         f"name = {toml_string(recipe.name)}",
-        f"validation = {toml_value(recipe.validation)}",
+        *([f"validation = {toml_value(recipe.validation)}"] if recipe.validation is not None else []),
         f"storage = {toml_string(recipe.storage)}",
     ]
     for step in recipe.steps:

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Recipes as files: read, written, read again; every mistake is one clear line."""
 
+import tomllib
+
 import pytest
 
 from hwcompress.errors import BadInput
 from hwcompress.recipe import recipe as recipes
-from hwcompress.recipe.recipe import dump, find, load, make, overridden, ready
+from hwcompress.recipe.recipe import dump, find, load, make, overridden, ready, usual_share
 from hwcompress.recipe.steps import KINDS
 
 
@@ -92,3 +94,15 @@ def test_options_in_place_of_the_recipes_own():
         overridden(recipe, {"clusters": 4}, "command line")
     with pytest.raises(BadInput, match="--epochs: 1 to 100000 wanted, 'many' found"):
         overridden(recipe, {"epochs": "many"}, "command line")
+
+
+SHARES = [(1, 0), (3, 1), (100, 25), (399, 100), (400, 100), (999, 100), (1000, 100), (9000, 900)]
+
+
+@pytest.mark.parametrize(("samples", "chosen"), SHARES)
+def test_few_samples_give_more_to_choices(samples, chosen):
+    share = usual_share(samples)
+    assert round(share * samples) == chosen
+    made = make({"step": [PRUNE], "validation": share}, "w", "n")
+    assert make(tomllib.loads(dump(made)), "w", "n").validation == share
+    assert "validation" not in dump(make({"step": [PRUNE]}, "w", "n"))
