@@ -92,13 +92,14 @@ def _searched(step: Prune, state: State, context: Context) -> tuple[Prune, Told]
     graph = state.graph
     own = {n for n, layer in each_layer(step, graph).items() if not layer.skip}
     names = layer_names(graph)
+    skipped = {ours: LayerStep(skip=True) for n, ours in names.items() if n not in own}
     if step.search == "quality":
         found, curves = qualities(graph, sorted(own), context.score, context.points(step.tolerance))
-        layers = {names[n]: LayerStep(quality=q) for n, q in found.items()}
+        layers = skipped | {names[n]: LayerStep(quality=q) for n, q in found.items()}
         return step.model_copy(update={"search": "none", "quality": None, "layers": layers}), {"sensitivity": curves}
     scores = weight_scores(step.method, graph, context)
     shares, trail = greedy(graph, sorted(own), scores, context.score, context.points(step.tolerance))
-    layers = {names[n]: LayerStep(sparsity=share) for n, share in shares.items()}
+    layers = skipped | {names[n]: LayerStep(sparsity=share) for n, share in shares.items()}
     return step.model_copy(update={"search": "none", "sparsity": None, "layers": layers}), {"search": trail}
 
 

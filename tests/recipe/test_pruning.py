@@ -356,3 +356,19 @@ def test_zeros_alone_save_nothing_of_folded_layers(tmp_path: Path) -> None:
         api.compile(f, data=data, reuse=4, strategy="dsp").report.resources.dsp for f in (model, folder / "model.hwc")
     ]
     assert dsp[0] == dsp[1]
+
+
+@pytest.mark.parametrize("search", ["quality", "greedy"])
+@pytest.mark.parametrize("skipped", [["dense_1"], ["dense_0", "dense_1"]])
+def test_what_a_search_found_says_what_it_skipped(search: str, skipped: list[str]) -> None:
+    """The step that comes back can be written and read, whatever was left alone."""
+    graph = small(3)
+    layers = {name: {"skip": True} for name in skipped}
+    given = Prune.model_validate({"search": search, "tolerance": 50.0, "method": "magnitude", "layers": layers})
+    step, made, _ = run_prune(given, State(graph), context_of(graph))
+    assert {name for name, layer in step.layers.items() if layer.skip} == set(skipped)
+    again = Prune.model_validate(step.model_dump(exclude_none=True))
+    assert again == step
+    _, same, _ = run_prune(again, State(graph), context_of(graph))
+    for a, b in zip(weighted(made.graph).values(), weighted(same.graph).values(), strict=True):
+        assert np.array_equal(a.weight, b.weight)
