@@ -46,6 +46,7 @@ class Step(BaseModel):
 
     model_config = _STRICT
     trains: ClassVar[bool] = False  # needs torch
+    renews: ClassVar[bool] = False  # steps behind it aim at the network that it leaves, no longer at that before
 
     layers: dict[str, LayerStep] = Field(
         default_factory=dict[str, LayerStep], description="a table for each layer name pattern"

@@ -30,9 +30,9 @@ def run_correct(step: Correct, state: State, context: Context) -> tuple[State, d
             "channels are pruned"
         )
     if step.method == "bias":
-        graph = correct_bias(state.graph, context.original, context.calibration)
+        graph = correct_bias(state.graph, context.reference, context.calibration)
     else:
-        graph = correct_moments(state.graph, context.original, context.calibration, step.scale)
+        graph = correct_moments(state.graph, context.reference, context.calibration, step.scale)
     old, new, names = weighted(state.graph), weighted(graph), layer_names(graph)
     moved = {names[n]: float(abs(op.bias - old[n].bias).max(initial=0.0)) for n, op in new.items()}
     return replace(state, graph=graph, shared=_still_shared(state, graph)), {"bias_moved": moved}

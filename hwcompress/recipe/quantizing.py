@@ -54,9 +54,10 @@ def run_quantize(step: Quantize, state: State, context: Context) -> tuple[State,
 
 
 def reference_settings(graph: Graph[Op], context: Context) -> Settings:
-    """Aim at the outputs of the float network where the layers are still the same."""
-    shapes = [[(type(n.op), getattr(n.op, "weight", np.zeros(0)).shape) for n in g] for g in (graph, context.original)]
-    return Settings(reference=context.original if shapes[0] == shapes[1] else None)
+    """Aim at the outputs of the network before it was made smaller, where the layers are still the same."""
+    aim = context.reference
+    shapes = [[(type(n.op), getattr(n.op, "weight", np.zeros(0)).shape) for n in g] for g in (graph, aim)]
+    return Settings(reference=aim if shapes[0] == shapes[1] else None)
 
 
 def kind_of(step: Quantize, bits: int) -> Kind:

@@ -150,6 +150,8 @@ def run_recipe(recipe: Recipe, state: State, context: Context, checkpoints: Chec
             if checkpoints:
                 checkpoints.save(index, done)
         state = done.state
+        if step.renews:
+            context = replace(context, renewed=state.graph)
         steps.append(done.step)
         told.append({"kind": step.name, **done.told, **_measured(state, context)})
     shrunk = state if recipe.patterned else _shrunk(state)

@@ -67,6 +67,12 @@ class Context:
     validation: float  # share of the training samples that choices are made on
     seed: int
     say: Say = field(default=lambda _text, _share: None)
+    renewed: Graph[Op] | None = None  # what the last training (or scaling) left, if there was one
+
+    @property
+    def reference(self) -> Graph[Op]:
+        """The network whose outputs methods without training keep to: what was trained last, or the original."""
+        return self.original if self.renewed is None else self.renewed
 
     @cached_property
     def split(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

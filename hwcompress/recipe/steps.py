@@ -133,7 +133,7 @@ class Quantize(Step):
 
 
 class Correct(Step):
-    """Means, and deviations if asked for, of every layer's outputs put back to those of the float network."""
+    """Means, and deviations if asked for, of every layer's outputs put back to those before weights were changed."""
 
     kind: Literal["correct"] = "correct"
     method: Literal["bias", "moments"] = Field(default="bias", description="bias (means) or moments (deviations too)")
@@ -150,6 +150,7 @@ class Equalize(Step):
     """Channels between two layers brought to like ranges by powers of two; the outputs stay bit for bit."""
 
     kind: Literal["equalize"] = "equalize"
+    renews: ClassVar[bool] = True
 
     @model_validator(mode="after")
     def _whole(self) -> "Equalize":
@@ -179,6 +180,7 @@ class Training(Step):
     """Fields of every step that trains."""
 
     trains: ClassVar[bool] = True
+    renews: ClassVar[bool] = True
 
     epochs: Annotated[Count, Field(ge=1, le=100_000)] = Field(default=10, description="1 to 100000")
     batch: Annotated[Count, Field(ge=0, le=1_000_000)] = Field(
