@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Pruned and quantized networks as hardware, proven on Verilator and counted by Yosys. See compression.py."""
 
+import re
 from typing import Any
 
 import numpy as np
@@ -100,7 +101,7 @@ def run(bench: Any) -> None:
         "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for title, model, steps, options in CASES:
-        name = "run_hardware_" + title.replace(" ", "_").replace(",", "").replace("%", "percent")
+        name = "run_hardware_" + re.sub(r"[^\w.-]+", "_", title.replace("%", "percent"))
         r = bench.row(name, [2, model, steps, options], lambda m=model, s=steps, o=options: built(bench, m, s, o))
         a, e, y, t = r["accuracy"], r["resources"], r["counted"], r["timing"]
         score = f"{a['float']:.2f} -> {a['hardware']:.2f}" if a["float"] is not None else "-"
