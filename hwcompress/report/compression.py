@@ -13,6 +13,7 @@ from hwcompress.report.schema import SCHEMA, ModelPart, Part, Real
 from hwcompress.report.table import new_table, scores, titled
 from hwcompress.report.text import count, shown
 
+WIDE = 1e3  # from which on a share is written in powers of ten
 SHARED = {"codebook": "shared", "hashed": "hashed"}
 
 
@@ -117,7 +118,9 @@ def heading(report: CompressionReport) -> RenderableType:
 
 
 def _percent(share: float | None) -> str:
-    return "-" if share is None else f"{100 * share:.2f}"
+    if share is None:
+        return "-"
+    return f"{100 * share:.2f}" if share < WIDE else f"{100 * share:.2e}"
 
 
 def layers(c: StoragePart) -> RenderableType:

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 import base64
+import io
 import json
 import math
 import struct
@@ -12,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from rich.console import Console
 from typing_extensions import override
 
 from hwcompress.compression import compress_model
@@ -19,7 +21,7 @@ from hwcompress.ir.order import Order
 from hwcompress.ops import Conv, Dense, MaxPool, Window
 from hwcompress.recipe.bearing import Bearing, Borne
 from hwcompress.recipe.recipe import make
-from hwcompress.report.compression import CompressionReport
+from hwcompress.report.compression import CompressionReport, parts
 from hwcompress.report.compression_html import render
 from hwcompress.report.curves import BINS, curves, histograms, image_axes, input_mask
 from hwcompress.report.pictures import FEW, HEIGHT, MANY, WIDTH, bars, plot, png, ticks
@@ -382,3 +384,28 @@ def test_compress_writes_it(tmp_path: Path) -> None:
     assert {s.layer for s in again.curves.sensitivity} == {f"dense_{k}" for k in range(4)}
     assert [h.before == [] for h in again.histograms].count(True) == 2 * len(found["steps"][1]["ranks"])
     assert found["input_mask"] is None
+
+
+def printed(report: CompressionReport) -> str:
+    out = io.StringIO()
+    console = Console(file=out, width=140, markup=False, highlight=False, emoji=False)
+    for part in parts(report):
+        console.print(part)
+    return out.getvalue()
+
+
+def test_the_terminal_shows_notes_whole() -> None:
+    note = "7.4 points of accuracy are lost. Try: a lower --sparsity, more --epochs, or more --weight-bits"
+    assert note in printed(example(notes=[note]))
+    assert HOSTILE not in printed(example(HOSTILE, notes=[HOSTILE]))
+
+
+def test_the_terminal_keeps_its_columns() -> None:
+    """Whatever the error of a layer is."""
+    report = example()
+    for error, said in ((0.0123, "1.23"), (9.99, "999.00"), (1e22, "1.00e+24"), (None, "-")):
+        layer = report.compression.layers[0].model_copy(update={"error": error})
+        storage = report.compression.model_copy(update={"layers": [layer]})
+        text = printed(report.model_copy(update={"compression": storage}))
+        row = next(line for line in text.splitlines() if line.startswith("| dense_0"))
+        assert f" {said} " in row
