@@ -31,7 +31,7 @@ from hwcompress.passes.preprocess import preprocess
 from hwcompress.recipe.apply import has_torch
 from hwcompress.recipe.bearing import bearing
 from hwcompress.recipe.exact import answers
-from hwcompress.recipe.recipe import Recipe, dump, expanded, find, usual_share
+from hwcompress.recipe.recipe import Recipe, dump, expanded, find
 from hwcompress.recipe.run import Checkpoints, Ran, run_key, run_recipe
 from hwcompress.recipe.state import Context, State, layer_names
 from hwcompress.report import compression_html
@@ -120,13 +120,12 @@ def compress_model(
     say("import", 0.0)
     imported, _ = load_with_settings(model)
     data = load_data(settings.data, settings.seed, [imported.input.name])
-    if chosen.validation is None:
-        chosen = replace(chosen, validation=usual_share(len(data.x_train)))
     entry = preprocess(imported.graph, imported.input.sample_shape, settings.mean, settings.std, imported.input_order)
     graph = simplify(entry)
     if not any(isinstance(node.op, Dense | Conv) for node in graph):
         raise BadInput(f"model {quote(imported.name)}: a layer with weights wanted, none found")
     context = make_context(imported, graph, data, settings, chosen, say)
+    chosen = replace(chosen, validation=context.validation)
     check_numbers(context)
     context, exponents = with_even_inputs(context)
     own = (settings.seed, settings.metric, settings.mean, settings.std, chosen.validation)
@@ -157,7 +156,7 @@ def default_recipe() -> str:
 def stored(model: Model, config: Config, ran: Ran) -> Any:
     """What model.hwc holds."""
     raw = config.mean != 0.0 or config.std != 1.0
-    return stored_of(model, ran.state.graph, ran.state.settings, ran.state.hashes, raw)
+    return stored_of(model, ran.state, raw)
 
 
 def _fingerprint(data: Data) -> str:

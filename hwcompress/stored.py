@@ -15,12 +15,10 @@ from hwcompress.errors import BadInput, quote
 from hwcompress.frontend import onnx_import
 from hwcompress.frontend.model import Inspection, Model, ModelInput
 from hwcompress.ir.fixed import Codes
-from hwcompress.ir.graph import Graph, Op
 from hwcompress.passes.preprocess import evened
+from hwcompress.recipe.state import State
 from hwcompress.storage.container import MAGIC, Ends, Packed, Stored, pack, unpack
-from hwcompress.storage.hashing import Placement
 
-NO_HASHES: Mapping[str, Placement] = {}
 EXPONENTS = "input_exponents"
 MAX_FILE = 1 << 28  # bytes
 
@@ -124,13 +122,7 @@ def model_of(stored: Stored, name: str, sha256: str) -> Model:
     )
 
 
-def stored_of(
-    model: Model,
-    graph: Graph[Op],
-    settings: Mapping[str, Any],
-    hashes: Mapping[str, Placement] = NO_HASHES,
-    raw_input: bool = False,
-) -> Stored:
+def stored_of(model: Model, state: State, raw_input: bool = False) -> Stored:
     """A network that compression made of `model`. raw_input: its input takes any numbers (--mean, --std)."""
     entry = model.input
     ends = Ends(
@@ -145,4 +137,5 @@ def stored_of(
         model.output_order,
         model.batch,
     )
-    return Stored(model.name, replace(graph, name=model.name), ends, model.tail, settings, model.parameters, hashes)
+    graph = replace(state.graph, name=model.name)
+    return Stored(model.name, graph, ends, model.tail, state.settings, model.parameters, state.hashes)

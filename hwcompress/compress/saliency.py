@@ -17,6 +17,7 @@ from hwcompress.compress.structured import Link, links
 from hwcompress.errors import BadInput, quote
 from hwcompress.ir.fixed import Reals
 from hwcompress.ir.graph import Graph, Op
+from hwcompress.sim.reference import run_nodes
 
 ByNode = dict[str, Reals]  # by node name
 
@@ -119,12 +120,12 @@ def nonzero_share(graph: Graph[Op], x: Reals, loss: Loss) -> ByNode:
 
 def products(graph: Graph[Op]) -> int:
     """Of one sample: every weight as often as it is used, zeros included."""
-    return sum(_products(graph).values())
+    return sum(node_products(graph).values())
 
 
 def channel_products(graph: Graph[Op]) -> dict[str, int]:
     """Products of a sample that go with one channel of each node: in what makes it, reads it and lies between."""
-    used = _products(graph)
+    used = node_products(graph)
     return {
         graph.nodes[link.first].name: sum(used.get(n.name, 0) for n in graph.nodes[link.first : link.second + 1])
         // len(link.producer.weight)
@@ -185,7 +186,8 @@ def spearman(a: Reals, b: Reals) -> float:
     return float(x @ y) / spread if spread else 0.0
 
 
-def _products(graph: Graph[Op]) -> dict[str, int]:
+def node_products(graph: Graph[Op]) -> dict[str, int]:
+    """Of one sample, by node with weights: every weight as often as it is used, zeros included."""
     used = uses(graph)
     return {name: op.weight.size * used[name] for name, op in weighted(graph).items()}
 
@@ -212,7 +214,4 @@ def _without(link: Link, trace: Trace) -> Iterator[Reals]:
 
 def _rest(graph: Graph[Op], place: int, value: Reals, loss: Loss, at: slice) -> float:
     """Sum of the losses where the node at `place` reads the value."""
-    y = value
-    for node in graph.nodes[place:]:
-        y = node.op.run_float(y)
-    return float(loss.values(y.reshape(len(y), -1), at).sum())
+    return float(loss.values(run_nodes(graph.nodes[place:], value), at).sum())

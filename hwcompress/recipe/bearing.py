@@ -1,32 +1,31 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a model bears without training: its score pruned and rounded, all layers at once and each alone (Han 2015)."""
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import numpy as np
 
-from hwcompress.compress.grids import Binary, Fixed, Kind, Ternary
-from hwcompress.compress.prune import prune_global
-from hwcompress.compress.select import Weighted, smallest, uses, weighted, with_weights
+from hwcompress.compress.prune import prune_global, prune_layers
+from hwcompress.compress.saliency import node_products
+from hwcompress.compress.select import Weighted, weighted
 from hwcompress.ir.fixed import Reals
 from hwcompress.ir.graph import Graph, Op
-from hwcompress.ops import Conv
+from hwcompress.recipe.quantizing import kind_of, round_to_nearest
 from hwcompress.recipe.state import Context, layer_names
-from hwcompress.sim.reference import CHUNK, widest
+from hwcompress.recipe.steps import Quantize
+from hwcompress.sim.reference import CHUNK, run_nodes, sizes, widest
 
 What: TypeAlias = Literal["zeros", "bits"]
 SHARES = (0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)  # of zeros
 BITS = (8, 6, 5, 4, 3, 2, 1)
-KINDS: dict[int, Kind] = {1: Binary(), 2: Ternary()}
 MOST, LEAST = 500, 50  # validation samples; with fewer than these the curves say little
 WORK = 2e10  # multiplications, some seconds
 VALUE = 30  # of these, what a value that is made or read takes beside its products
 
 Change: TypeAlias = tuple[What, float]
-Changes: TypeAlias = Mapping[Change, Reals]  # other weights of a layer
+Changed: TypeAlias = Mapping[Change, tuple[Graph[Op], Graph[Op]]]  # layers as they are changed alone, and together
 
 
 @dataclass(frozen=True)
@@ -58,11 +57,11 @@ def bearing(context: Context) -> Bearing | None:
     if not samples:
         return None
     x, y = x[:samples], y[:samples]
-    changes = {name: _changes(op) for name, op in weighted(graph).items()}
+    changed = _changed(graph)
     found: dict[tuple[str, Change], list[Reals]] = {}
     step = max(1, CHUNK // widest(graph))
     for at in range(0, samples, step):
-        for name, change, answers in _answers(graph, x[at : at + step], changes, alone):
+        for name, change, answers in _answers(graph, x[at : at + step], changed, alone):
             found.setdefault((name, change), []).append(answers)
     score = {key: context.task.score(np.concatenate(parts), y) for key, parts in found.items()}
     names = {"": "", **layer_names(graph)}
@@ -86,49 +85,28 @@ def _affordable(graph: Graph[Op], most: int) -> tuple[int, bool]:
 
 def _work(graph: Graph[Op]) -> list[int]:
     """Of every node for a sample: its products, and what else its values and windows cost."""
-    found: list[int] = []
-    used, shape = uses(graph), graph.shape
-    for node in graph:
-        shape = node.op.shape(shape)
-        products = used.get(node.name, 0) * node.op.weight.size if isinstance(node.op, Weighted) else 0
-        read = node.op.weight.shape[1] * node.op.groups if isinstance(node.op, Conv) else 1
-        found.append(products + VALUE * math.prod(shape[:-1]) * max(shape[-1], read))
-    return found
+    products = node_products(graph)
+    return [products.get(node.name, 0) + VALUE * size for node, size in zip(graph, sizes(graph), strict=True)]
 
 
-def _changes(op: Weighted) -> Changes:
-    """Of one layer."""
-    w, made = op.weight, dict[Change, Reals]()
+def _changed(graph: Graph[Op]) -> Changed:
+    """The network with every layer changed alike, and all at once."""
+    names, made = weighted(graph), dict[Change, tuple[Graph[Op], Graph[Op]]]()
     for share in SHARES:
-        made["zeros", share] = np.where(smallest(w, round(share * w.size)), 0.0, w)
+        made["zeros", share] = prune_layers(graph, dict.fromkeys(names, share)), prune_global(graph, share)
     for bits in BITS:
-        made["bits", bits] = _rounded(w, bits)
+        rounded = round_to_nearest(graph, dict.fromkeys(names, kind_of(Quantize(), bits)))
+        made["bits", bits] = rounded, rounded
     return made
 
 
-def _rounded(weight: Reals, bits: int) -> Reals:
-    kind = KINDS.get(bits) or Fixed(bits)
-    return np.where(weight == 0, 0.0, kind.fit(weight).nearest(weight, slice(None)))
-
-
-def _answers(
-    graph: Graph[Op], x: Reals, changes: Mapping[str, Changes], alone: bool
-) -> Iterator[tuple[str, Change, Reals]]:
+def _answers(graph: Graph[Op], x: Reals, changed: Changed, alone: bool) -> Iterator[tuple[str, Change, Reals]]:
     """Node (empty: all), change, answers [n, m] to x [n, *graph.shape]."""
-    for share in SHARES:
-        yield "", ("zeros", share), _rest(prune_global(graph, share), 0, x)
-    for bits in BITS:
-        rounded = {name: each["bits", bits] for name, each in changes.items()}
-        yield "", ("bits", bits), _rest(with_weights(graph, rounded), 0, x)
+    for change, (_, together) in changed.items():
+        yield "", change, run_nodes(together, x)
     value = x
     for k, node in enumerate(graph if alone else ()):
-        for change, weight in changes.get(node.name, {}).items():
-            yield node.name, change, _rest(with_weights(graph, {node.name: weight}), k, value)
+        if isinstance(node.op, Weighted):
+            for change, (layers, _) in changed.items():
+                yield node.name, change, run_nodes((layers.nodes[k], *graph.nodes[k + 1 :]), value)
         value = node.op.run_float(value)
-
-
-def _rest(graph: Graph[Op], place: int, value: Reals) -> Reals:
-    """Answers [n, m] where the node at `place` reads the value."""
-    for node in graph.nodes[place:]:
-        value = node.op.run_float(value)
-    return value.reshape(len(value), -1)

@@ -55,8 +55,7 @@ def run_prune(step: Prune, state: State, context: Context) -> tuple[Prune, State
 
 def saves(step: Prune) -> str:
     """What the step's zeros save in the engines there are (engines/dense.py)."""
-    patterns = [step.pattern, *(layer.pattern or "" for layer in step.layers.values())]
-    if any(pattern.startswith("fold") for pattern in patterns):
+    if any(pattern.startswith("fold") for pattern in step.patterns):
         return (
             "folded layers keep PE x SIMD multipliers whatever the weights; groups of zeros save logic of weight "
             "memories only"

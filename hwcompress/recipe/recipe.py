@@ -32,7 +32,7 @@ class Recipe:
     @property
     def patterned(self) -> bool:
         """Whether zeros are at places that hang together: no row or column may then change its place."""
-        return any(isinstance(step, Prune) and step.patterned for step in self.steps)
+        return any(isinstance(step, Prune) and bool(step.patterns) for step in self.steps)
 
     @property
     def trains(self) -> bool:

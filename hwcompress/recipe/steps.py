@@ -4,6 +4,7 @@
 from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import Field, model_validator
+from typing_extensions import override
 
 from hwcompress.recipe.base import Bits, Count, LayerStep, Pattern, Positive, Rate, Real, Share, Step
 
@@ -61,13 +62,13 @@ class Prune(Step):
         return self.what == "channels" or self.target in ("cycles", "bram") or (self.target == "dsp" and self.reuse > 1)
 
     @property
-    def patterned(self) -> bool:
-        """Whether zeros are at places that hang together."""
-        return bool(self.pattern) or any(layer.pattern for layer in self.layers.values())
+    def patterns(self) -> list[str]:
+        """Of the step and of layers: where there are any, zeros are at places that hang together."""
+        return [p for p in (self.pattern, *(layer.pattern for layer in self.layers.values())) if p]
 
     @model_validator(mode="after")
     def _alone(self) -> "Prune":
-        others = [self.quality is not None, self.patterned, self.search != "none"]
+        others = [self.quality is not None, bool(self.patterns), self.search != "none"]
         others.append(any(layer.quality is not None for layer in self.layers.values()))
         if any(others) and (self.structured or self.rounds > 1):
             what = f"rounds = {self.rounds}" if self.rounds > 1 else "whole channels"
@@ -181,6 +182,7 @@ class Training(Step):
 
     trains: ClassVar[bool] = True
     renews: ClassVar[bool] = True
+    tries: ClassVar[int] = 100  # trainings at most, each milder than the one before, where there is a tolerance
 
     epochs: Annotated[Count, Field(ge=1, le=100_000)] = Field(default=10, description="1 to 100000")
     batch: Annotated[Count, Field(ge=0, le=1_000_000)] = Field(
@@ -232,6 +234,15 @@ class Training(Step):
         default=1e-8, description="of hgq: loss that a bit x bit of a product costs, 0 or more"
     )
 
+    @property
+    def demand(self) -> float | None:
+        """What gives way to a tolerance; None if there is nothing."""
+        return self.sparsity
+
+    def milder(self) -> "Training":
+        """The step with less of it."""
+        return self.model_copy(update={"sparsity": max(0.0, 2 * (self.sparsity or 0.0) - 1)})
+
     @model_validator(mode="after")
     def _ordered(self) -> "Training":
         if not self.begin < self.end:
@@ -279,6 +290,7 @@ class SoftSharing(Training):
     """Training under a mixture of Gaussians as prior of the weights, then each at the mean of its own (1702.04008)."""
 
     kind: Literal["soft-sharing"] = "soft-sharing"
+    tries: ClassVar[int] = 6
     learning_rate: Positive = Field(default=5e-4, description="above 0")
     components: Annotated[Count, Field(ge=1, le=256)] = Field(
         default=16, description="Gaussians beside that at zero, 1 to 256"
@@ -306,6 +318,15 @@ class SoftSharing(Training):
         default=0.25, description="distance of means, in deviations, below which two Gaussians become one, 0 or more"
     )
     bias_bits: Annotated[Count, Field(ge=2, le=32)] = Field(default=32, description="bits of a bias, 2 to 32")
+
+    @property
+    @override
+    def demand(self) -> float:
+        return self.tau
+
+    @override
+    def milder(self) -> "SoftSharing":
+        return self.model_copy(update={"tau": self.tau / 4})
 
 
 class Hash(Training):

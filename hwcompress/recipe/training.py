@@ -15,7 +15,7 @@ from hwcompress.errors import BadInput
 from hwcompress.recipe.quantized_training import quantized, quantizes
 from hwcompress.recipe.sparse_training import Sparse, sparse, together
 from hwcompress.recipe.state import Context, State, each_layer
-from hwcompress.recipe.steps import FinetuneCentroids, SoftSharing, Training
+from hwcompress.recipe.steps import FinetuneCentroids, Training
 from hwcompress.train.dropout import Rate, dropout_hooks
 from hwcompress.train.forms import Shared
 from hwcompress.train.hashed import Hashed
@@ -26,8 +26,6 @@ from hwcompress.train.pruning import Gradual
 from hwcompress.train.qat import QuantizedModule
 from hwcompress.train.samples import Samples
 
-TRIES = 6  # of soft sharing
-
 
 def run_training(
     step: Training, state: State, context: Context, index: int, checkpoint: Path | None = None
@@ -37,7 +35,7 @@ def run_training(
     Raises:
         BadInput: nothing is shared where shared values are to be trained, or training diverged.
     """
-    if step.tolerance is None or (step.sparsity is None and not isinstance(step, SoftSharing)):
+    if step.tolerance is None or step.demand is None:
         return step, *_trained(step, state, context, index, checkpoint)
     floor = context.score(state.graph, state.settings) - context.points(step.tolerance)
     tried = step.model_copy(update={"tolerance": None})
@@ -45,20 +43,10 @@ def run_training(
     while True:
         own = checkpoint.with_suffix(f".{len(trail)}{checkpoint.suffix}") if checkpoint else None
         after, told = _trained(tried, state, context, index, own)
-        asked = tried.tau if isinstance(tried, SoftSharing) else tried.sparsity or 0.0
-        trail.append((asked, context.score(after.graph, after.settings)))
-        weaker = _weaker(tried, asked, len(trail))
-        if trail[-1][1] >= floor or weaker is None:
+        trail.append((tried.demand or 0.0, context.score(after.graph, after.settings)))
+        if trail[-1][1] >= floor or not tried.demand or len(trail) == tried.tries:
             return tried, after, {**told, "tried": trail}
-        tried = weaker
-
-
-def _weaker(step: Training, asked: float, tries: int) -> Training | None:
-    """The step that asks for less; None if there is none."""
-    if asked == 0 or (isinstance(step, SoftSharing) and tries == TRIES):
-        return None
-    less = {"tau": asked / 4} if isinstance(step, SoftSharing) else {"sparsity": max(0.0, 2 * asked - 1)}
-    return step.model_copy(update=less)
+        tried = tried.milder()
 
 
 def _trained(

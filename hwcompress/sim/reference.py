@@ -2,11 +2,12 @@
 """The float meaning of a graph, value by value."""
 
 import math
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
 from hwcompress.ir.fixed import Reals
-from hwcompress.ir.graph import Graph, Op
+from hwcompress.ir.graph import Graph, Node, Op
 from hwcompress.ops import Conv
 
 CHUNK = 1 << 22  # elements of the largest value, windows gathered, at a time
@@ -20,17 +21,25 @@ def run_float(graph: Graph[Op], x: Reals) -> Reals:
 
 
 def _chunk(graph: Graph[Op], x: Reals) -> Reals:
-    y = x.astype(np.float64).reshape(len(x), *graph.shape)
-    for node in graph:
-        y = node.op.run_float(y)
-    return y.reshape(len(x), math.prod(y.shape[1:]))
+    return run_nodes(graph, x.astype(np.float64).reshape(len(x), *graph.shape))
+
+
+def run_nodes(nodes: Iterable[Node[Op]], x: Reals) -> Reals:
+    """What the last of the nodes makes [batch, m] if the first reads x [batch, *its shape]."""
+    for node in nodes:
+        x = node.op.run_float(x)
+    return x.reshape(len(x), math.prod(x.shape[1:]))
 
 
 def widest(graph: Graph[Op]) -> int:
     """Elements of the largest value of one sample; of a convolution the gathered windows."""
-    shape, most = graph.shape, graph.elements
+    return max(1, graph.elements, *sizes(graph))
+
+
+def sizes(graph: Graph[Op]) -> Iterator[int]:
+    """Elements of what each node makes of one sample, or of the windows that it gathers for that, if these are more."""
+    shape = graph.shape
     for node in graph:
         shape = node.op.shape(shape)
         columns = node.op.weight.shape[1] * node.op.groups if isinstance(node.op, Conv) else 1
-        most = max(most, math.prod(shape[:-1]) * max(shape[-1], columns))
-    return max(1, most)
+        yield math.prod(shape[:-1]) * max(shape[-1], columns)

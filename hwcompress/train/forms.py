@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What stands for a weight matrix [m, n] while it is trained. Every form keeps pruned weights at zero."""
 
+from collections.abc import Callable
+from typing import TypeAlias
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -15,6 +18,9 @@ class Form(nn.Module):
         """The matrix in float64."""
         with torch.no_grad():
             return self().detach().cpu().numpy().astype(np.float64)
+
+
+MakeForm: TypeAlias = Callable[[Reals], Form]
 
 
 class Masked(Form):

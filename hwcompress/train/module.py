@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A float graph as a torch module with the same numbers. Maps travel as [N, channels, rows, columns] inside."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import cast
 
@@ -13,11 +13,10 @@ from torch.nn import functional as F
 from hwcompress.ir.fixed import Reals
 from hwcompress.ir.graph import Graph, Node, Op
 from hwcompress.ops import Affine, Clip, Conv, Dense, Lookup, MaxPool, SumPool, Window
-from hwcompress.train.forms import Form, Masked
+from hwcompress.train.forms import Form, MakeForm, Masked
 from hwcompress.train.functions import FUNCTIONS
 
 Weighted = Dense | Conv
-MakeForm = Callable[[Reals], Form]
 
 
 class Layer(nn.Module):

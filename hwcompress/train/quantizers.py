@@ -5,7 +5,6 @@ Forms stand for the weights of a layer, sites for the values between layers. All
 numbers are codes of fixed-point types and hardware needs no multiplier for a scale.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,9 +13,8 @@ from torch import Tensor, nn
 
 from hwcompress.compress.formats import SPREAD, row_fracs
 from hwcompress.ir.fixed import FixedPoint, Format, Reals
-from hwcompress.train.forms import Form, Masked
+from hwcompress.train.forms import MakeForm, Masked
 
-MakeForm = Callable[[Reals], Form]
 FRACS = 40  # bits either way that an exponent may reach
 
 

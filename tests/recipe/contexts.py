@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Contexts of small networks for tests of recipe steps."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,3 +18,13 @@ def context_of(
     """Normal inputs; the network's own answers are not among the labels."""
     x = np.random.default_rng(seed).normal(size=(samples, *graph.shape))
     return Context(graph, task or Task("values"), x[: samples // 2], x, y, Order(), 0.25, seed)
+
+
+def interrupted(context: Context) -> Context:
+    """The context of a run that is killed half way through a training."""
+
+    def stop(_text: str, share: float) -> None:
+        if share >= 0.5:
+            raise KeyboardInterrupt
+
+    return replace(context, say=stop)

@@ -171,7 +171,7 @@ def test_layers_have_patterns_of_their_own() -> None:
         "dense_4": {"sparsity": 0.75},
     }
     step = Prune.model_validate({"method": "magnitude", "pattern": "fold2x2", "sparsity": 0.5, "layers": layers})
-    assert step.patterned
+    assert step.patterns == ["fold2x2", "2:4", "bank2", "2x4"]
     new = [op.weight for op in weighted(run_prune(step, State(graph), context_of(graph))[1].graph).values()]
     gone = [w == 0 for w in new]
     assert (gone[0].reshape(8, 2, 4).sum(axis=2) == 2).all()

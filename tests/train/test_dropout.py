@@ -3,8 +3,6 @@
 # pyright: reportOptionalCall=false, reportOptionalMemberAccess=false
 """Dropout: how often, with what left, and never where it does not belong."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -12,7 +10,7 @@ from hwcompress.errors import BadInput
 from hwcompress.ops import Conv, Dense, Window
 from tests.compress.maps import network
 from tests.compress.networks import RELU, chain, random_dense, weights
-from tests.recipe.contexts import context_of
+from tests.recipe.contexts import context_of, interrupted
 
 torch = pytest.importorskip("torch")
 
@@ -88,13 +86,8 @@ def test_a_step_with_dropout_learns_and_goes_on_from_a_checkpoint(tmp_path):
     _, whole, told = run_training(step, State(graph), context, 0)
     assert told["epochs"][-1]["score"] > 0.9
     path = tmp_path / "c.pt"
-
-    def stop(_text, share):
-        if share >= 0.5:
-            raise KeyboardInterrupt
-
     with pytest.raises(KeyboardInterrupt):
-        run_training(step, State(graph), replace(context, say=stop), 0, path)
+        run_training(step, State(graph), interrupted(context), 0, path)
     _, again, _ = run_training(step, State(graph), context, 0, path)
     assert all(np.array_equal(a, b) for a, b in zip(weights(whole.graph), weights(again.graph), strict=True))
     _, other, _ = run_training(step.model_copy(update={"dropout": 0.0}), State(graph), context, 0)

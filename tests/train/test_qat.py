@@ -29,7 +29,7 @@ from hwcompress.train import qat  # noqa: E402
 from hwcompress.train.forms import Shared  # noqa: E402
 from hwcompress.train.qat import QuantizedModule  # noqa: E402
 from hwcompress.train.quantizers import Uniform  # noqa: E402
-from tests.recipe.contexts import context_of  # noqa: E402
+from tests.recipe.contexts import context_of, interrupted  # noqa: E402
 
 METHODS = ("ste", "lsq", "pact", "dorefa", "hgq")
 BITS = ((2, 2), (3, 4), (4, 3), (6, 6), (8, 8), (1, 4))
@@ -310,13 +310,8 @@ def test_a_run_goes_on_from_a_checkpoint(tmp_path):
     step = Retrain(weight_bits=3, activation_bits=4, quantizer="hgq", epochs=4, bit_price=1e-5)
     _, whole, _ = run_training(step, State(graph), context, 0)
     path = tmp_path / "c.pt"
-
-    def stop(_text, share):
-        if share >= 0.5:
-            raise KeyboardInterrupt
-
     with pytest.raises(KeyboardInterrupt):
-        run_training(step, State(graph), replace(context, say=stop), 0, path)
+        run_training(step, State(graph), interrupted(context), 0, path)
     _, resumed, _ = run_training(step, State(graph), context, 0, path)
     for a, b in zip(whole.graph, resumed.graph, strict=True):
         if isinstance(a.op, Dense):
